@@ -1,0 +1,109 @@
+"""Fixtures for everything that runs the built site in a browser.
+
+`site` (the built dist/), `server` (with isolation headers), `plain_server` (without),
+`subfolder_server` (the site under /some/where/), `browser`, `new_context`, `app_page` (the app,
+live, model loaded), `ask` (asks app_page). Every context is watched: one request to another
+origin, one policy violation or one unexpected console error fails the test that made it.
+A test that provokes such things on purpose takes `watch` and empties its lists.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "py"))
+
+from onglet_build import browser as browsers  # noqa: E402
+from onglet_build.driver import App  # noqa: E402
+from onglet_build.loopback import ISOLATION_HEADERS, Loopback  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The built site; `build.py test` has built it before, a bare pytest run builds it here."""
+    if not (ROOT / "dist" / "index.html").exists():
+        import subprocess
+
+        subprocess.run([sys.executable, str(ROOT / "build.py"), "build"], check=True, cwd=ROOT)
+    return ROOT / "dist"
+
+
+@pytest.fixture(scope="session")
+def server(site):
+    """The site on a host that sends the isolation headers."""
+    with Loopback({"/": site}, headers=ISOLATION_HEADERS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def plain_server(site):
+    """The site on a plain static host: no headers of ours."""
+    with Loopback({"/": site}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def subfolder_server(site):
+    with Loopback({"/some/where/": site}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser():
+    try:
+        with browsers.chromium() as running:
+            yield running
+    except browsers.BrowserMissing as missing:
+        pytest.fail(str(missing))
+
+
+@pytest.fixture
+def watch():
+    """Everything the test's pages asked for; checked at the end of each test."""
+    seen = browsers.Watch(origins=set())
+    yield seen
+    assert seen.off_origin == []
+    assert seen.violations == []
+    assert seen.errors == []
+
+
+@pytest.fixture
+def new_context(browser, watch):
+    """new_context(server, **playwright options) -> a fresh, watched profile."""
+    opened = []
+
+    def open_context(running: Loopback, **options):
+        watch.origins.add(running.origin)
+        context = browser.new_context(**options)
+        watch.follow(context)
+        opened.append(context)
+        return context
+
+    yield open_context
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture
+def open_app(new_context):
+    """open_app(server, **playwright options) -> an App in a fresh profile, navigation begun."""
+
+    def open_fresh(running: Loopback, **options) -> App:
+        page = new_context(running, **options).new_page()
+        return App(page, running.url).open()
+
+    return open_fresh
+
+
+@pytest.fixture
+def app_page(open_app, server) -> App:
+    """The app in a fresh profile, live, its model loaded. `app_page.page` is Playwright's page."""
+    return open_app(server).wait_live().wait_model()
+
+
+@pytest.fixture
+def ask(app_page):
+    """ask(text) -> Answer(text, done)."""
+    return app_page.ask
