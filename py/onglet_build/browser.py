@@ -114,9 +114,9 @@ class Watch:
     def _saw_request(self, request) -> None:
         self.requests += 1
         address = urlsplit(request.url)
-        if address.scheme in ("http", "https", "ws", "wss"):
-            if f"{address.scheme}://{address.netloc}" not in self.origins:
-                self.off_origin.append(request.url)
+        ours = f"{address.scheme}://{address.netloc}" in self.origins
+        if address.scheme in ("http", "https", "ws", "wss") and not ours:
+            self.off_origin.append(request.url)
 
     def _saw_console(self, message) -> None:
         if message.type == "error":

@@ -9,6 +9,7 @@ import mimetypes
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
 ISOLATION_HEADERS = {
@@ -62,7 +63,7 @@ class Loopback:
             self._server.server_close()
             self._server = None
 
-    def __enter__(self) -> "Loopback":
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_) -> None:

@@ -15,9 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "py"))
 
-from onglet_build import browser as browsers  # noqa: E402
-from onglet_build.driver import App  # noqa: E402
-from onglet_build.loopback import ISOLATION_HEADERS, Loopback  # noqa: E402
+from onglet_build import browser as browsers
+from onglet_build.driver import App
+from onglet_build.loopback import ISOLATION_HEADERS, Loopback
 
 
 @pytest.fixture(scope="session")
