@@ -23,7 +23,7 @@ from .places import CACHE, MODEL_NAME, STATIC
 
 ARCHIVES = CACHE / "archives"
 UNPACKED = CACHE / "vendor"
-LICENCE_FILES = ("LICENSE*", "LICENCE*", "*/LICENSE*", "*/LICENCE*")
+LICENCE_NAMES = ("LICENSE*", "LICENCE*")
 PYTHON_OF_PYODIDE = "3.14"
 
 
@@ -69,7 +69,7 @@ class Package:
         return (
             matches(member, self.keep)
             or matches(member, tuple(self.site))
-            or matches(member, LICENCE_FILES)
+            or is_licence(member.rpartition("/")[2])
             or self.wants_as_python(member)
         )
 
@@ -79,6 +79,10 @@ class Package:
 
 def matches(member: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(member, pattern) for pattern in patterns)
+
+
+def is_licence(name: str) -> bool:
+    return matches(name, LICENCE_NAMES)
 
 
 def packages(*groups: str) -> list[Package]:
@@ -206,16 +210,13 @@ def python_files() -> Iterator[tuple[str, Path]]:
     yield from sorted(found.items())
 
 
-def site_files() -> Iterator[tuple[str, Path]]:
-    """Yields (place in dist/, file) of every vendored file that the browser fetches by URL."""
-    rows = [row for row in packages("site", "python") if row.site]
-    fetch(rows)
-    for row in rows:
-        for path in sorted(row.folder.rglob("*")):
-            name = path.relative_to(row.folder).as_posix()
-            for pattern, folder in row.site.items():
-                if path.is_file() and fnmatchcase(name, pattern):
-                    yield folder + name[len(fixed_folder(pattern)) :], path
+def site_files(row: Package) -> Iterator[tuple[str, Path]]:
+    """Yields (place in dist/, file) of what the browser fetches of one unpacked package by URL."""
+    for path in sorted(row.folder.rglob("*")):
+        name = path.relative_to(row.folder).as_posix()
+        for pattern, folder in row.site.items():
+            if path.is_file() and fnmatchcase(name, pattern):
+                yield folder + name[len(fixed_folder(pattern)) :], path
 
 
 def fixed_folder(pattern: str) -> str:

@@ -1,0 +1,36 @@
+"""What the site's documents and workers may do, in one place: the content security policy and the
+headers that isolate the page. index.html, sw.js and dist/_headers are filled from here."""
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "worker-src 'self' blob:",
+        "frame-src 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "object-src 'none'",
+    )
+)
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+IMMUTABLE_FOLDERS = ("a", "models", "pyodide", "python", "static")
+
+
+def headers_file() -> str:
+    """Returns dist/_headers, for the static hosts that read one."""
+    lines = ["/*", *(f"  {name}: {value}" for name, value in HEADERS.items())]
+    for folder in IMMUTABLE_FOLDERS:
+        lines += [f"/{folder}/*", "  Cache-Control: public, max-age=31536000, immutable"]
+    return "\n".join(lines) + "\n"

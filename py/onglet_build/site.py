@@ -1,0 +1,198 @@
+"""`build.py build`: runs the steps and lays their results out as the static site dist/
+(docs/protocols.md section 7). Knows where everything goes, not how anything is made.
+
+Names carry hashes, so that two versions of the site never share a file: everything of ours in
+`web/` and `static/` becomes one folder a/<hash of the tree>/, which only index.html names.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import vendor
+from .places import BUILD, DIST, PY, ROOT, STATIC, WEB
+from .policy import CONTENT_SECURITY_POLICY, headers_file
+from .steps import cached, files_under, one_build_at_a_time, timed
+
+VENDOR_LIST = STATIC / "vendor.json"
+OWN_LICENCE = "Apache-2.0"
+TEMPLATES = ("index.html", "sw.js", "manifest.webmanifest")
+NOT_LISTED = ("files.json", "sw.js", "_headers", ".nojekyll")
+PYODIDE = "pyodide/314.0.3/"
+MODEL_SOURCES = [
+    PY / "onglet_build" / "model.py",
+    *(PY / "onglet" / "engine" / name for name in ("gguf.py", "plan.py", "program.py")),
+    *(PY / "onglet" / "engine" / name for name in ("prepare.py", "models", "errors.py")),
+]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The results of the steps: a folder each, and what the steps told about them."""
+
+    kernels: Path
+    model_folder: Path
+    model: dict
+    app_folder: Path
+    app: dict
+
+
+def main(arguments: list[str]) -> int:
+    if arguments:
+        raise SystemExit("build.py build takes no arguments")
+    build()
+    return 0
+
+
+def build() -> Path:
+    """Brings dist/ up to date and returns it."""
+    with one_build_at_a_time():
+        parts = run_steps()
+        with timed("site"):
+            lay_out(parts)
+    return DIST
+
+
+def run_steps() -> Parts:
+    with timed("vendor"):
+        vendor.fetch(vendor.packages("site", "python"))
+        model_file = vendor.model_file()
+    from . import kernels, model, snapshot
+
+    kernel_folder, _ = cached(
+        "kernels", [ROOT / "wasm_kernels", PY / "onglet_build" / "kernels.py"], kernels.build
+    )
+    model_folder, model_facts = cached("model", [model_file, *MODEL_SOURCES], model.build)
+    app_sources = [PY, WEB / "app", VENDOR_LIST]
+    app_folder, app = cached("app", app_sources, snapshot.build)
+    return Parts(kernel_folder, model_folder, model_facts, app_folder, app)
+
+
+def lay_out(parts: Parts) -> None:
+    """Writes the whole site beside dist/ and then puts it in its place."""
+    into = BUILD / "dist.new"
+    shutil.rmtree(into, ignore_errors=True)
+    licences = lay_vendored(into)
+    app = {**parts.app, "folder": lay_tree(parts.app_folder, into, "python"), "pyodide": PYODIDE}
+    lay_files(parts.model_folder, into / "models")
+    code = lay_code(parts, into)
+    site = {"code": code, "model": parts.model, "app": app, "words": boot_words()}
+    lay_documents(into, site, licences)
+    old = BUILD / "dist.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if DIST.exists():
+        DIST.replace(old)
+    into.replace(DIST)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def lay_vendored(into: Path) -> dict[str, str]:
+    """Copies the vendored files that the browser fetches; returns path -> licence."""
+    licences = {}
+    for row in vendor.packages("site", "python"):
+        for place, path in vendor.site_files(row):
+            if not place.startswith("code:"):
+                copy(path, into / place)
+                licences[place] = row.licence
+    return licences
+
+
+def lay_code(parts: Parts, into: Path) -> str:
+    """Lays web/, static/ and what the build adds to them as one tree; returns its folder."""
+    from onglet.engine.messages import javascript_table
+
+    tree = BUILD / "code"
+    shutil.rmtree(tree, ignore_errors=True)
+    lay_files(WEB, tree, leave_out=("sw.js", "README.md"))
+    lay_files(STATIC, tree, leave_out=(*TEMPLATES, "vendor.json", "README.md"))
+    for variant in ("relaxed", "plain"):
+        name = f"kernels-{variant}.wasm"
+        copy(parts.kernels / name, tree / "engine" / name)
+    (tree / "engine" / "messages.js").write_text(javascript_table())
+    for row in vendor.packages("site"):
+        for place, path in vendor.site_files(row):
+            if place.startswith("code:"):
+                copy(path, tree / place.removeprefix("code:"))
+    (tree / "licences.txt").write_text(licence_texts())
+    return lay_tree(tree, into, "a")
+
+
+def licence_texts() -> str:
+    """Returns Onglet's licence and those of everything that the site carries."""
+    texts = [f"Onglet ({OWN_LICENCE})\n\n{(ROOT / 'LICENSE').read_text()}"]
+    for row in vendor.packages("site", "python", "model"):
+        found = [path for path in files_under(row.folder) if vendor.is_licence(path.name)]
+        body = "\n".join(path.read_text(errors="replace") for path in found)
+        texts.append(f"{row.package} {row.version} ({row.licence})\n\n{body}")
+    return ("\n" + "=" * 80 + "\n\n").join(texts)
+
+
+def boot_words() -> dict[str, dict[str, str]]:
+    """Returns the sentences that boot.js may have to say when Python cannot."""
+    tables = {path.stem: json.loads(path.read_text()) for path in (PY / "onglet/words").iterdir()}
+    return {
+        language: {key: text for key, text in table.items() if key.startswith("boot.")}
+        for language, table in sorted(tables.items())
+    }
+
+
+def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
+    """Fills the three templates and writes files.json: the list that offline use goes by."""
+    texts = {name: template(name).read_text() for name in TEMPLATES}
+    listed = [row_of(path, into, licences) for path in files_under(into)]
+    site["build"] = hashlib.sha256(json.dumps([listed, texts, site]).encode()).hexdigest()[:12]
+    values = {
+        "build": site["build"],
+        "code": site["code"],
+        "policy": CONTENT_SECURITY_POLICY,
+        "site": json.dumps(site, ensure_ascii=False).replace("</", "<\\/"),
+    }
+    for name, text in texts.items():
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", value)
+        (into / name).write_text(text)
+    listed = [row_of(path, into, licences) for path in files_under(into)]
+    listed = [row for row in listed if row["path"] not in NOT_LISTED]
+    files = {"build": site["build"], "files": listed}
+    (into / "files.json").write_text(json.dumps(files, indent=0))
+    (into / "_headers").write_text(headers_file())
+    (into / ".nojekyll").touch()
+
+
+def template(name: str) -> Path:
+    return (WEB if name == "sw.js" else STATIC) / name
+
+
+def row_of(path: Path, root: Path, licences: dict[str, str]) -> dict:
+    place = path.relative_to(root).as_posix()
+    return {
+        "path": place,
+        "bytes": path.stat().st_size,
+        "sha256": vendor.sha256_of(path),
+        "group": "model" if place.startswith("models/") else "app",
+        "licence": licences.get(place, OWN_LICENCE),
+    }
+
+
+def lay_tree(tree: Path, into: Path, name: str) -> str:
+    """Copies a tree to <name>/<hash of the tree>/ and returns that folder's path."""
+    digest = hashlib.sha256()
+    for path in files_under(tree):
+        place = path.relative_to(tree).as_posix()
+        digest.update(f"{place} {vendor.sha256_of(path)}\n".encode())
+    folder = f"{name}/{digest.hexdigest()[:12]}/"
+    lay_files(tree, into / folder)
+    return folder
+
+
+def lay_files(tree: Path, into: Path, leave_out: tuple[str, ...] = ()) -> None:
+    for path in files_under(tree):
+        if path.relative_to(tree).as_posix() not in leave_out and path.name != "README.md":
+            copy(path, into / path.relative_to(tree))
+
+
+def copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)

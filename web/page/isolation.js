@@ -1,0 +1,84 @@
+/**
+ * Gets the page cross-origin isolated, with the service worker where the host sends no headers,
+ * at the price of at most one reload. Where that cannot be, the page goes on with one thread.
+ */
+const RELOAD_PAUSE = 10_000; // milliseconds between two reloads; a flag would not survive the swap
+const PATIENCE = 8_000; // milliseconds for the service worker to become active
+
+/**
+ * Resolves when the page may start its workers; never resolves when it is about to reload.
+ * @returns {Promise<{registration: ServiceWorkerRegistration | null}>}
+ */
+export async function settleIsolation() {
+  if (globalThis.crossOriginIsolated) {
+    const registration = (await navigator.serviceWorker?.getRegistration()) ?? null;
+    await takeNewBuild(registration);
+    return { registration };
+  }
+  const registration = await register();
+  if (registration && (await isActive(registration)) && mayReload()) await reload();
+  return { registration };
+}
+
+/** @returns {Promise<ServiceWorkerRegistration | null>} null where service workers are off */
+export async function register() {
+  try {
+    const options = /** @type {const} */ ({ scope: "./", updateViaCache: "none" });
+    return (await navigator.serviceWorker?.register("sw.js", options)) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {ServiceWorkerRegistration} registration */
+async function isActive(registration) {
+  if (registration.active) return true;
+  const worker = registration.installing ?? registration.waiting;
+  return new Promise((resolve) => {
+    const settle = () => worker?.state === "activated" && resolve(true);
+    worker?.addEventListener("statechange", settle);
+    settle();
+    setTimeout(() => resolve(false), PATIENCE);
+  });
+}
+
+/** A build that waits for the old one's tabs takes over now if this is the only tab. */
+async function takeNewBuild(/** @type {ServiceWorkerRegistration | null} */ registration) {
+  if (!registration?.waiting || !mayReload()) return;
+  const { replacing } = await askWorker(registration.waiting, { kind: "replace" });
+  if (!replacing) return;
+  await new Promise((resolve) => {
+    navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true });
+    setTimeout(resolve, PATIENCE);
+  });
+  await reload();
+}
+
+/**
+ * @param {ServiceWorker} worker @param {object} message
+ * @returns {Promise<any>} its answer; `{}` when it does not answer in time
+ */
+export function askWorker(worker, message, patience = PATIENCE) {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = (event) => resolve(event.data);
+    setTimeout(() => resolve({}), patience);
+    worker.postMessage(message, [port2]);
+  });
+}
+
+function mayReload() {
+  try {
+    const last = Number(sessionStorage.getItem("onglet.reloaded") ?? 0);
+    if (Date.now() - last < RELOAD_PAUSE) return false;
+    sessionStorage.setItem("onglet.reloaded", String(Date.now()));
+    return true;
+  } catch {
+    return false; // without a memory of the last reload there is no guard against a loop
+  }
+}
+
+async function reload() {
+  location.reload();
+  await new Promise(() => {});
+}

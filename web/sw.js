@@ -1,0 +1,148 @@
+/**
+ * Service worker: puts the isolation headers and the policy on every answer, answers offline from
+ * a cache that holds exactly one build, and refuses requests for other origins (and tells the page).
+ *
+ * A cache is used only when it is complete, so two builds never mix. On a first visit the page asks
+ * for one file after the other when the model rests (page/offline.js); a later build is fetched
+ * whole while it installs, and takes over when no tab uses the old one.
+ */
+const BUILD = "@build@";
+const HEADERS = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Content-Security-Policy": "@policy@",
+};
+// Hosts that name these types wrongly would keep modules and WASM from running.
+const TYPES = { js: "text/javascript", mjs: "text/javascript", wasm: "application/wasm" };
+
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+const SCOPE = new URL(worker.registration.scope);
+const PREFIX = `onglet ${SCOPE.pathname} `;
+const COMPLETE = new URL("complete", SCOPE).href;
+
+/** @type {Promise<Cache> | null} */
+let openedCache = null;
+let complete = false;
+
+const cache = () => (openedCache ??= caches.open(PREFIX + BUILD));
+
+worker.addEventListener("install", (event) => event.waitUntil(install()));
+worker.addEventListener("activate", (event) => event.waitUntil(activate()));
+worker.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (url.origin !== SCOPE.origin && url.protocol.startsWith("http")) {
+    event.respondWith(refuse(url, event.clientId));
+  } else if (event.request.method === "GET" && url.href.startsWith(SCOPE.href)) {
+    event.respondWith(answer(event.request));
+  }
+});
+worker.addEventListener("message", (event) => event.waitUntil(obey(event)));
+
+/** First install: at once. Later ones wait for the old tabs, with every file in hand. */
+async function install() {
+  if (!worker.registration.active) return worker.skipWaiting();
+  for (const file of await missing()) await store(file);
+  await finish();
+}
+
+async function activate() {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(PREFIX) && name !== PREFIX + BUILD) await caches.delete(name);
+  }
+  await worker.clients.claim();
+}
+
+/** @param {Request} request */
+async function answer(request) {
+  const found = (await isComplete()) ? await (await cache()).match(keyOf(request.url)) : undefined;
+  return withHeaders(found ?? (await fetch(request)), request.url);
+}
+
+/** The cache's name for a URL: without query and fragment, `index.html` for the folder. */
+function keyOf(/** @type {string} */ url) {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname + (pathname.endsWith("/") ? "index.html" : "");
+}
+
+/** @param {Response} response @param {string} url */
+function withHeaders(response, url) {
+  if (response.status === 0 || response.type === "opaqueredirect") return response;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  const type = TYPES[/** @type {keyof TYPES} */ (keyOf(url).split(".").pop())];
+  if (type) headers.set("Content-Type", type);
+  const { status, statusText } = response;
+  const empty = status === 204 || status === 205 || status === 304;
+  return new Response(empty ? null : response.body, { status, statusText, headers });
+}
+
+/** No part of Onglet asks another origin; what tries is refused and shown in the ledger. */
+async function refuse(/** @type {URL} */ url, /** @type {string} */ clientId) {
+  const pages = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
+  for (const page of pages) page.postMessage({ kind: "refused", host: url.host, from: clientId });
+  return Response.error();
+}
+
+/** @param {ExtendableMessageEvent} event */
+async function obey(event) {
+  const reply = (/** @type {object} */ value) => event.ports[0]?.postMessage(value);
+  try {
+    if (event.data.kind === "missing") reply({ build: BUILD, files: await missing() });
+    if (event.data.kind === "store") reply({ stored: await store(event.data.file) });
+    if (event.data.kind === "finish") reply({ complete: await finish() });
+    if (event.data.kind === "replace") reply({ replacing: await replace() });
+  } catch (error) {
+    reply({ error: String(error) });
+  }
+}
+
+/** A new build may take over early when the asking page is the only one. */
+async function replace() {
+  const pages = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
+  if (pages.length > 1) return false;
+  await worker.skipWaiting();
+  return true;
+}
+
+/** @typedef {{path: string, bytes: number, sha256: string}} File */
+
+/** @returns {Promise<File[]>} the files of this build that the cache does not hold yet */
+async function missing() {
+  if (await isComplete()) return [];
+  const held = new Set((await (await cache()).keys()).map((request) => request.url));
+  const list = await (await fetch(new URL("files.json", SCOPE), { cache: "no-cache" })).json();
+  if (list.build !== BUILD) throw new Error(`the host serves build ${list.build}, not ${BUILD}`);
+  return list.files.filter((/** @type {File} */ file) => !held.has(new URL(file.path, SCOPE).href));
+}
+
+/** Puts one file into this build's cache, from an older build's cache or the host. */
+async function store(/** @type {File} */ file) {
+  const url = new URL(file.path, SCOPE).href;
+  // Only names that carry a hash mean the same bytes in another build.
+  const older = file.path.includes("/") ? await caches.match(url) : undefined;
+  await (await cache()).put(url, older ?? (await fetchChecked(url, file.sha256)));
+  return true;
+}
+
+/** The browser's own copy is good enough when its hash holds; else the host is asked again. */
+async function fetchChecked(/** @type {string} */ url, /** @type {string} */ sha256) {
+  const bytes = (sha256.match(/../g) ?? []).map((pair) => parseInt(pair, 16));
+  const integrity = "sha256-" + btoa(String.fromCharCode(...bytes));
+  let response = await fetch(url, { integrity, cache: "force-cache" }).catch(() => null);
+  response ??= await fetch(url, { integrity, cache: "reload" });
+  if (response.status !== 200) throw new Error(`${response.status} for ${url}`);
+  return response;
+}
+
+/** Marks the cache as complete when it is. */
+async function finish() {
+  if ((await missing()).length) return false;
+  await (await cache()).put(COMPLETE, new Response(BUILD));
+  return isComplete();
+}
+
+async function isComplete() {
+  complete ||= Boolean(await (await cache()).match(COMPLETE));
+  return complete;
+}
