@@ -1,0 +1,117 @@
+/**
+ * What Python may ask of the page, by name (docs/protocols.md section 6): the few things that only
+ * a document can do. Each takes an object of arguments and returns plain data.
+ */
+import { ledger } from "./observe.js";
+
+const SETTINGS = "onglet.settings";
+const SETTING_NAMES = ["language", "theme"];
+
+/** @param {{engine: import("./engine.js").EngineHost, registration: () => boolean}} page */
+export function services(page) {
+  return {
+    facts: () => facts(page.registration()),
+    ledger: async () => ledger(),
+    pick_model_file: () => pickModelFile(page.engine),
+    copy_text: copyText,
+    save_text: saveText,
+    remember,
+    recall: async (/** @type {{name: string}} */ { name }) => settings()[name] ?? null,
+    restart_engine: async (/** @type {any} */ change) => page.engine.restart(change),
+    reload: async () => location.reload(),
+  };
+}
+
+export async function facts(/** @type {boolean} */ serviceWorker) {
+  return {
+    isolated: globalThis.crossOriginIsolated,
+    cores: navigator.hardwareConcurrency,
+    language: language(),
+    dark: matchMedia("(prefers-color-scheme: dark)").matches,
+    online: navigator.onLine,
+    touch: matchMedia("(pointer: coarse)").matches,
+    service_worker: serviceWorker,
+    persisted: (await navigator.storage?.persisted?.()) ?? false,
+  };
+}
+
+/** The remembered language, else French for French browsers, else English. */
+export function language() {
+  return settings().language ?? (navigator.language.startsWith("fr") ? "fr" : "en");
+}
+
+/** @returns {Record<string, string>} */
+export function settings() {
+  try {
+    return JSON.parse(localStorage.getItem(SETTINGS) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+/** @param {{name: string, value: string}} setting */
+async function remember({ name, value }) {
+  if (!SETTING_NAMES.includes(name)) throw new Error(`no setting is named ${name}`);
+  try {
+    localStorage.setItem(SETTINGS, JSON.stringify({ ...settings(), [name]: String(value) }));
+    return true;
+  } catch {
+    return false; // private windows may refuse; the choice then lasts as long as the tab
+  }
+}
+
+/**
+ * Asks the person for a file. Must run within a few seconds of a click.
+ * @param {import("./engine.js").EngineHost} engine
+ */
+async function pickModelFile(engine) {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.accept = ".gguf";
+  const file = await new Promise((resolve) => {
+    input.onchange = () => resolve(input.files?.[0] ?? null);
+    input.oncancel = () => resolve(null);
+    input.click();
+  });
+  return file && handOver(engine, file);
+}
+
+/**
+ * Gives a file to the engine under a key that Python can load it by.
+ * @param {import("./engine.js").EngineHost} engine @param {File} file
+ */
+export function handOver(engine, file) {
+  const key = `${file.name}-${file.size}-${file.lastModified}`;
+  engine.offer(key, file);
+  return { key, name: file.name, bytes: file.size };
+}
+
+/** @param {{text: string}} what */
+async function copyText({ text }) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text); // no permission, or a page that is not secure
+  }
+}
+
+function copyBySelection(/** @type {string} */ text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  return copied;
+}
+
+/** @param {{name: string, text: string}} what a download of a text file */
+async function saveText({ name, text }) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return true;
+}
