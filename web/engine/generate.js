@@ -1,0 +1,199 @@
+// @ts-check
+/**
+ * Answers one prompt: reuses the part of the conversation that is still in the cache, evaluates the
+ * rest in chunks, then samples token after token. Between two steps it lets the worker read its
+ * messages, so a cancel counts from the next token on. Knows nothing about ports or message ids.
+ */
+import { Failure } from "../files/failure.js";
+import { AnswerText } from "./answer_text.js";
+
+/** @typedef {import("./load.js").Model} Model */
+/** @typedef {import("./kernels.js").Sampling} Sampling */
+/**
+ * @typedef {object} Question
+ * @property {string} prompt with the chat template applied
+ * @property {string[]} stop
+ * @property {Sampling} sampling
+ * @property {number} max_tokens
+ */
+/**
+ * @typedef {object} Listener
+ * @property {AbortSignal} signal
+ * @property {(text: string, count: number) => void} tokens new text, about 30 times a second
+ * @property {(received: number, total: number) => void} prefill
+ */
+
+const BATCH = 33; // milliseconds between two messages with text
+
+/**
+ * @param {Model} model
+ * @param {Question} question
+ * @param {Listener} listener
+ */
+export async function generate(model, question, listener) {
+  const prompt = promptTokens(model, question.prompt);
+  const reused = commonPrefix(model.kept, prompt);
+  const start = performance.now();
+  model.kernels.startSampling(question.sampling, prompt);
+  const evaluated = await prefill(model, prompt, reused, listener);
+  const middle = performance.now();
+  const answer = evaluated === prompt.length
+    ? await decode(model, question, listener) : { reason: "cancelled", count: 0, steps: 0 };
+  const prefillSeconds = (middle - start) / 1000;
+  const decodeSeconds = (performance.now() - middle) / 1000;
+  return {
+    reason: answer.reason,
+    prompt_tokens: prompt.length,
+    reused_tokens: reused,
+    answer_tokens: answer.count,
+    prefill_seconds: prefillSeconds,
+    decode_seconds: decodeSeconds,
+    prefill_tokens_per_second: rate(evaluated - reused, prefillSeconds),
+    decode_tokens_per_second: rate(answer.steps, decodeSeconds),
+    context_used: model.kept.length,
+    context: model.prepared.program.context,
+  };
+}
+
+/**
+ * @param {Model} model
+ * @param {string} text
+ */
+function promptTokens({ tokens, prepared }, text) {
+  const ids = tokens.encode(text);
+  const limit = prepared.program.context - 1;
+  if (ids.length > limit) throw new Failure("prompt_too_long", { tokens: ids.length, limit });
+  const { bos, eos } = prepared.tokenizer;
+  return ids.length ? ids : [bos ?? eos ?? 0]; // the model needs something to go on from
+}
+
+/**
+ * How much of the prompt lies in the cache already. The last token is always evaluated: its logits
+ * are what the answer starts from.
+ * @param {number[]} kept
+ * @param {number[]} prompt
+ */
+function commonPrefix(kept, prompt) {
+  const most = Math.min(kept.length, prompt.length - 1);
+  let same = 0;
+  while (same < most && kept[same] === prompt[same]) same++;
+  return same;
+}
+
+/**
+ * @param {Model} model
+ * @param {number[]} prompt
+ * @param {number} reused
+ * @param {Listener} listener
+ * @returns {Promise<number>} how many tokens of the prompt are in the cache
+ */
+async function prefill(model, prompt, reused, { signal, prefill: report }) {
+  const { chunk } = model.prepared.program;
+  for (let at = reused; at < prompt.length; at += chunk) {
+    if (signal.aborted) return at;
+    const piece = prompt.slice(at, at + chunk);
+    step(model, piece, at, at + piece.length === prompt.length);
+    report(at + piece.length, prompt.length);
+    await turn();
+  }
+  return prompt.length;
+}
+
+/**
+ * @param {Model} model
+ * @param {Question} question
+ * @param {Listener} listener
+ */
+async function decode(model, question, { signal, tokens: emit }) {
+  const { end_of_turn: ends } = model.prepared.tokenizer;
+  const { context } = model.prepared.program;
+  const text = new AnswerText(question.stop);
+  const batch = new Batch(emit);
+  let count = 0;
+  let steps = 0;
+  const finish = (/** @type {string} */ reason) => {
+    batch.add(text.finish());
+    batch.send();
+    return { reason, count, steps };
+  };
+  for (;;) {
+    if (signal.aborted) return finish("cancelled");
+    if (count >= question.max_tokens) return finish("length");
+    const token = model.kernels.sample();
+    if (ends.includes(token)) return finish("stop");
+    count++;
+    batch.token(text.push(model.tokens.bytes(token)));
+    if (text.stopped) return finish("stop");
+    if (model.kept.length >= context) return finish("context");
+    await turn();
+    if (signal.aborted) return finish("cancelled");
+    step(model, [token], model.kept.length, true);
+    steps++;
+  }
+}
+
+/**
+ * One step of the kernels. The cache's list of tokens is cut first: should the step fail, nothing
+ * that lies behind is believed.
+ * @param {Model} model
+ * @param {number[]} tokens
+ * @param {number} position
+ * @param {boolean} wanted whether the last token's logits are
+ */
+function step(model, tokens, position, wanted) {
+  model.kept.length = position;
+  model.kernels.step(tokens, position, wanted ? 1 : 0);
+  model.kept.push(...tokens);
+}
+
+/** Text on its way out, sent about 30 times a second; the first at once. */
+class Batch {
+  /** @param {(text: string, count: number) => void} emit */
+  constructor(emit) {
+    this.emit = emit;
+    this.text = "";
+    this.tokens = 0;
+    this.last = -Infinity;
+  }
+
+  /** @param {string} text what one token added */
+  token(text) {
+    this.tokens++;
+    this.add(text);
+    if (this.text && performance.now() - this.last >= BATCH) this.send();
+  }
+
+  /** @param {string} text */
+  add(text) {
+    this.text += text;
+  }
+
+  send() {
+    if (!this.text && !this.tokens) return;
+    this.emit(this.text, this.tokens);
+    this.text = "";
+    this.tokens = 0;
+    this.last = performance.now();
+  }
+}
+
+const channel = new MessageChannel();
+/** @type {(() => void)[]} */
+const waiting = [];
+channel.port1.onmessage = () => waiting.shift()?.();
+
+/** Lets the worker read its messages. Never setTimeout: hidden pages slow it down to seconds. */
+function turn() {
+  return /** @type {Promise<void>} */ (new Promise((resolve) => {
+    waiting.push(resolve);
+    channel.port2.postMessage(0);
+  }));
+}
+
+/**
+ * @param {number} count
+ * @param {number} seconds
+ */
+function rate(count, seconds) {
+  return seconds > 0 ? count / seconds : 0;
+}

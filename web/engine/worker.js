@@ -1,0 +1,325 @@
+// @ts-check
+/**
+ * The engine worker's door: takes requests from the app's port and from the page, runs them one
+ * after the other, and answers each by its id. What a message holds is in docs/protocols.md
+ * section 5. Knows nothing about kernels beyond starting and ending them.
+ */
+import { Failure } from "../files/failure.js";
+import { generate } from "./generate.js";
+import { load } from "./load.js";
+import { bestVariant, Pool, threadCount } from "./pool.js";
+import { checkRequest } from "./requests.js";
+
+/** @typedef {import("./load.js").Model} Model */
+/** @typedef {Record<string, any>} Message */
+
+const PROGRESS = 50; // milliseconds between two progress messages of a stage
+
+/** What the page said at the start; complete once `start` has come. */
+const settings = {
+  /** @type {MessagePort|null} */ port: null,
+  threads: 1,
+  /** @type {"relaxed"|"plain"} */ variant: "plain",
+  root: "",
+  nonce: "",
+};
+/** @type {Map<string, File>} */
+const offers = new Map();
+/** Kernel workers started so far: each one's lock has a name of its own. @type {number} */
+let started = 0;
+/** @type {Loading|null} */
+let current = null;
+/** The answers that wait or run, by id. @type {Map<number, AbortController>} */
+const answers = new Map();
+/** Ends when the answer before has ended. @type {Promise<void>} */
+let queue = Promise.resolve();
+
+self.onmessage = ({ data }) => {
+  if (data.kind === "start") start(data);
+  if (data.kind === "offer") offers.set(data.key, data.file);
+};
+
+/** @param {Message} message */
+function start({ port, load: request, threads, variant, root, nonce }) {
+  Object.assign(settings, { port, root, nonce });
+  settings.threads = threadCount(threads);
+  settings.variant = variant ?? bestVariant();
+  holdLock(`onglet-engine-${nonce}`);
+  port.onmessage = (/** @type {MessageEvent} */ { data }) => receive(data);
+  if (request) receive(request);
+}
+
+/** @param {string} lock held as long as this worker lives */
+function holdLock(lock) {
+  navigator.locks?.request(lock, () => {
+    self.postMessage({ kind: "alive", lock });
+    return new Promise(() => {});
+  });
+}
+
+/** @param {Message} message */
+function receive(message) {
+  const problem = checkRequest(message);
+  if (problem) throw new TypeError(problem); // the two sides disagree: a fault of ours
+  HANDLERS[message.kind](message);
+}
+
+/**
+ * Answers the app, and lets the page follow.
+ * @param {Message} message
+ * @param {Transferable[]} [transfer]
+ */
+function reply(message, transfer = []) {
+  settings.port?.postMessage(message, transfer);
+  if (message.kind !== "header") self.postMessage(message);
+}
+
+/**
+ * @param {number} id
+ * @param {unknown} error
+ */
+function fail(id, error) {
+  const { code, values } = asFailure(error);
+  reply({ kind: "failed", id, code, values });
+}
+
+/**
+ * @param {unknown} error
+ * @returns {Failure}
+ */
+function asFailure(error) {
+  if (error instanceof Failure) return error;
+  if (error instanceof DOMException && error.name === "AbortError") return new Failure("cancelled");
+  if (error instanceof WebAssembly.RuntimeError) return new Failure("kernel_trap");
+  console.error(error);
+  return new Failure(error instanceof RangeError ? "out_of_memory" : "engine_died");
+}
+
+/** @type {Record<string, (message: Message) => void>} */
+const HANDLERS = {
+  load: ({ id, source, context }) => {
+    const same = current?.isFor(source, context);
+    if (!same) replace(new Loading(source, context));
+    current?.join(id);
+  },
+  prepared: (message) => current?.answerHeader(message),
+  read_header: (message) => current?.answerHeader(message),
+  generate: (message) => {
+    const abort = new AbortController();
+    answers.set(message.id, abort);
+    queue = queue.then(() => answer(message, abort.signal));
+  },
+  tokenize: ({ id, text }) => {
+    const model = current?.model;
+    if (model) reply({ kind: "tokenized", id, tokens: model.tokens.encode(text) });
+    else fail(id, new Failure("no_model"));
+  },
+  cancel: ({ target }) => {
+    answers.get(target)?.abort();
+    if (current?.waiting(target)) replace(null);
+  },
+  unload: ({ id }) => {
+    replace(null);
+    reply({ kind: "unloaded", id });
+  },
+  devices: ({ id }) => reply({
+    kind: "devices_are",
+    id,
+    threads: settings.threads,
+    cores: navigator.hardwareConcurrency ?? 1,
+    isolated: self.crossOriginIsolated,
+    variant: settings.variant,
+  }),
+};
+
+/** @param {Loading|null} next takes the place of the model or the load that is there */
+function replace(next) {
+  for (const abort of answers.values()) abort.abort();
+  current?.end(new Failure("cancelled"));
+  current = next;
+  next?.run();
+}
+
+/**
+ * @param {Message} message
+ * @param {AbortSignal} signal
+ */
+async function answer(message, signal) {
+  const { id } = message;
+  const loading = current;
+  try {
+    const model = await loading?.ready;
+    if (signal.aborted) throw new Failure("cancelled");
+    if (!model) throw new Failure("no_model");
+    const prefill = throttle((received, total) => (
+      reply({ kind: "progress", id, stage: "prefill", received, total })));
+    const tokens = (/** @type {string} */ text, /** @type {number} */ count) => (
+      reply({ kind: "tokens", id, text, count }));
+    const question = /** @type {any} */ (message);
+    reply({ kind: "done", id, ...await generate(model, question, { signal, tokens, prefill }) });
+  } catch (error) {
+    // After a trap nothing in the shared memory can be believed: the model has to be loaded again.
+    if (!(error instanceof Failure) && loading === current) replace(null);
+    fail(id, error);
+  } finally {
+    answers.delete(id);
+  }
+}
+
+/** One model, from the request that asked for it to its end, and all who asked for the same. */
+class Loading {
+  /**
+   * @param {Message} source
+   * @param {number|null} context
+   */
+  constructor(source, context) {
+    this.source = source;
+    this.context = context;
+    /** Those who asked and have no answer yet. @type {Set<number>} */
+    this.ids = new Set();
+    this.abort = new AbortController();
+    /** @type {Message|null} */ this.progress = null;
+    /** @type {Message|null} */ this.loaded = null;
+    /** @type {Model|null} */ this.model = null;
+    /** @type {Pool|null} */ this.pool = null;
+    /** @type {((answer: any) => void)|null} */ this.headerAnswered = null;
+    /** The model, or null when there will be none. @type {Promise<Model|null>} */
+    this.ready = Promise.resolve(null);
+  }
+
+  /**
+   * @param {Message} source
+   * @param {number|null|undefined} context
+   */
+  isFor(source, context) {
+    const key = (/** @type {Message} */ s) => [s.kind, s.path ?? s.key ?? s.url].join();
+    return key(source) === key(this.source) && (context ?? null) === (this.context ?? null);
+  }
+
+  /** @param {number} id */
+  waiting(id) {
+    return this.ids.has(id);
+  }
+
+  /** @param {number} id of a request that is answered by this load's progress and end */
+  join(id) {
+    if (this.loaded) reply({ ...this.loaded, id });
+    else this.ids.add(id);
+    if (this.progress && !this.loaded) reply({ ...this.progress, id });
+  }
+
+  run() {
+    const { signal } = this.abort;
+    // A worker that was ended never says that it is ready: an abort ends the wait, whatever it is for.
+    const stopped = new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+    this.ready = Promise.race([this.load(), stopped]).catch((error) => {
+      this.end(error);
+      if (current === this) current = null;
+      return null;
+    });
+  }
+
+  async load() {
+    const begin = performance.now();
+    const { signal } = this.abort;
+    const pool = newPool();
+    this.pool = pool;
+    const model = await load(/** @type {any} */ (this.source), pool, {
+      root: settings.root,
+      offers,
+      signal,
+      progress: throttle((received, total, stage) => this.tell(stage, received, total)),
+      askPython: (bytes, source) => this.askPython(bytes, source),
+    });
+    signal.throwIfAborted();
+    this.model = model;
+    this.tellLoaded(model, (performance.now() - begin) / 1000);
+    return model;
+  }
+
+  /**
+   * @param {string} stage
+   * @param {number} received
+   * @param {number} total
+   */
+  tell(stage, received, total) {
+    this.progress = { kind: "progress", stage, received, total };
+    for (const id of this.ids) reply({ ...this.progress, id });
+  }
+
+  /**
+   * @param {Model} model
+   * @param {number} seconds
+   */
+  tellLoaded({ prepared, tokens }, seconds) {
+    this.loaded = {
+      kind: "loaded",
+      card: prepared.card,
+      chat_template: prepared.chat_template,
+      special_tokens: { bos: tokens.text(prepared.tokenizer.bos), eos: tokens.text(prepared.tokenizer.eos) },
+      threads: settings.threads,
+      backend: `wasm-${settings.variant}`,
+      isolated: self.crossOriginIsolated,
+      context: prepared.program.context,
+      seconds,
+      memory_bytes: prepared.program.memory_bytes,
+    };
+    for (const id of this.ids) reply({ ...this.loaded, id });
+    this.ids.clear();
+  }
+
+  /**
+   * Asks Python to describe the file by its first bytes.
+   * @param {ArrayBuffer} bytes
+   * @param {{bytes: number, name: string}} source
+   */
+  askPython(bytes, source) {
+    const [id] = this.ids;
+    reply({ kind: "header", id, bytes, file_bytes: source.bytes, name: source.name }, [bytes]);
+    return new Promise((resolve) => { this.headerAnswered = resolve; });
+  }
+
+  /** @param {Message} message */
+  answerHeader(message) {
+    if (this.waiting(message.id)) this.headerAnswered?.(message);
+  }
+
+  /** @param {unknown} reason told to those who still wait */
+  end(reason) {
+    this.abort.abort();
+    this.pool?.end();
+    this.model = this.pool = null;
+    for (const id of this.ids) fail(id, reason);
+    this.ids.clear();
+  }
+}
+
+/** @returns {Pool} */
+function newPool() {
+  const first = started;
+  started += settings.threads - 1;
+  return new Pool({
+    threads: settings.threads,
+    variant: settings.variant,
+    lock: (thread) => `onglet-kernel-${settings.nonce}-${first + thread}`,
+    alive: (lock) => self.postMessage({ kind: "alive", lock }),
+    ended: (lock) => self.postMessage({ kind: "ended", lock }),
+  });
+}
+
+/**
+ * Lets through the first of a stage, the last, and at most 20 a second between.
+ * @template {any[]} T
+ * @param {(received: number, total: number, ...rest: T) => void} report
+ */
+function throttle(report) {
+  let last = -Infinity;
+  return (/** @type {number} */ received, /** @type {number} */ total, /** @type {T} */ ...rest) => {
+    const now = performance.now();
+    if (received > 0 && received < total && now - last < PROGRESS) return;
+    last = now;
+    report(received, total, ...rest);
+  };
+}
