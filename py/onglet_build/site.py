@@ -21,11 +21,8 @@ OWN_LICENCE = "Apache-2.0"
 TEMPLATES = ("index.html", "sw.js", "manifest.webmanifest")
 NOT_LISTED = ("files.json", "sw.js", "_headers", ".nojekyll")
 PYODIDE = "pyodide/314.0.3/"
-MODEL_SOURCES = [
-    PY / "onglet_build" / "model.py",
-    *(PY / "onglet" / "engine" / name for name in ("gguf.py", "plan.py", "program.py")),
-    *(PY / "onglet" / "engine" / name for name in ("prepare.py", "models", "errors.py")),
-]
+HERE = PY / "onglet_build"
+APP_STEP = ("snapshot.py", "python_bundle.py", "bytecode.py", "pyodide_node.mjs", "vendor.py")
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,11 @@ def run_steps() -> Parts:
     from . import kernels, model, snapshot
 
     kernel_folder, _ = cached(
-        "kernels", [ROOT / "wasm_kernels", PY / "onglet_build" / "kernels.py"], kernels.build
+        "kernels", [ROOT / "wasm_kernels", HERE / "kernels.py"], kernels.build
     )
-    model_folder, model_facts = cached("model", [model_file, *MODEL_SOURCES], model.build)
-    app_sources = [PY, WEB / "app", VENDOR_LIST]
+    model_sources = [model_file, HERE / "model.py", PY / "onglet" / "engine"]
+    model_folder, model_facts = cached("model", model_sources, model.build)
+    app_sources = [PY / "onglet", VENDOR_LIST, *(HERE / name for name in APP_STEP)]
     app_folder, app = cached("app", app_sources, snapshot.build)
     return Parts(kernel_folder, model_folder, model_facts, app_folder, app)
 
@@ -75,7 +73,7 @@ def lay_out(parts: Parts) -> None:
     into = BUILD / "dist.new"
     shutil.rmtree(into, ignore_errors=True)
     licences = lay_vendored(into)
-    app = {**parts.app, "folder": lay_tree(parts.app_folder, into, "python"), "pyodide": PYODIDE}
+    app = lay_app(parts, into)
     lay_files(parts.model_folder, into / "models")
     code = lay_code(parts, into)
     site = {"code": code, "model": parts.model, "app": app, "words": boot_words()}
@@ -86,6 +84,19 @@ def lay_out(parts: Parts) -> None:
         DIST.replace(old)
     into.replace(DIST)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def lay_app(parts: Parts, into: Path) -> dict:
+    """Lays the app's files, the snapshot apart: it alone differs between two builds."""
+    tree = BUILD / "app"
+    shutil.rmtree(tree, ignore_errors=True)
+    lay_files(parts.app_folder, tree)
+    snapshot = tree / parts.app["snapshot"]
+    place = f"python/{vendor.sha256_of(snapshot)[:12]}/{snapshot.name}"
+    copy(snapshot, into / place)
+    snapshot.unlink()
+    folder = lay_tree(tree, into, "python")
+    return {**parts.app, "folder": folder, "snapshot": f"../../{place}", "pyodide": PYODIDE}
 
 
 def lay_vendored(into: Path) -> dict[str, str]:

@@ -221,7 +221,8 @@ def site_files(row: Package) -> Iterator[tuple[str, Path]]:
 
 def fixed_folder(pattern: str) -> str:
     """Returns the part of a pattern up to the last slash before its first wildcard."""
-    return pattern.split("*")[0].rpartition("/")[0] + "/"
+    folder, slash, _ = pattern.split("*")[0].rpartition("/")
+    return folder + slash
 
 
 def model_file() -> Path:
