@@ -6,33 +6,36 @@
 import "./page/seal.js";
 import { mount } from "./app/mount.js";
 import { EngineHost } from "./page/engine.js";
+import { Events } from "./page/events.js";
 import { listenForFiles, listenForShortcuts } from "./page/gestures.js";
 import { register, settleIsolation } from "./page/isolation.js";
 import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
-import { facts, handOver, language, services, settings } from "./page/services.js";
+import { answerCalls, facts, handOver, language, services, settings } from "./page/services.js";
 import { showProgress, showTrouble } from "./page/signs.js";
 
+/** @type {{app: any, model: {path: string}, words: Record<string, Record<string, string>>}} */
 const site = JSON.parse(document.getElementById("site")?.textContent ?? "{}");
 const FIRST_LOAD = 1; // the id of the load that the page itself asks for
 
 openWindow();
 document.documentElement.lang = language();
 if (settings().theme) document.documentElement.dataset.theme = settings().theme;
-await boot();
 
-async function boot() {
-  let { registration } = await settleIsolation();
-  mark("isolation_settled");
-  const wishes = new URLSearchParams(location.search);
-  const engine = new EngineHost(firstChoice(wishes), hear, engineRestarted);
-  const app = new Worker(new URL("./app/worker.js", import.meta.url), { type: "module" });
-  const post = holdBack(app);
-  const known = { engine, registration: () => Boolean(registration?.active) };
+let { registration } = await settleIsolation();
+mark("isolation_settled");
+const engine = new EngineHost(firstChoice(new URLSearchParams(location.search)), hear, restarted);
+const enginePort = engine.start();
+const app = new Worker(new URL("./app/worker.js", import.meta.url), { type: "module" });
+const events = new Events(app);
+await startApp();
+listen();
 
-  const enginePort = engine.start();
-  const now = await facts(known.registration());
+/** Starts Python's worker and lets it draw; it hears of the page's events once it is awake. */
+async function startApp() {
+  const now = await facts(Boolean(registration?.active));
   tell("facts", now);
+  /** @type {import("./app/mount.js").StartMessage} */
   const start = {
     kind: "start",
     root: new URL("./", document.baseURI).href,
@@ -41,50 +44,53 @@ async function boot() {
     facts: now,
     settings: { ...settings(), language: language() },
   };
-  answerCalls(app, services(known));
+  answerCalls(app, services({ engine, serviceWorker: () => Boolean(registration?.active) }));
   const { prerendered, live } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));
-  live.then(wake, (trouble) => showTrouble(site.words[language()], trouble));
+  live.then(awake, (trouble) => showTrouble(site.words[language()], trouble));
+}
 
-  /** Python is awake: it hears from now on what happens on the page. */
-  function wake() {
-    mark("live");
-    tell("live", now);
-    post.release();
-  }
+function awake() {
+  mark("live");
+  tell("live", true);
+  events.release();
+}
 
-  function hear(/** @type {any} */ message) {
-    tell(message.kind, message);
-    if (message.kind === "progress") showProgress(message);
-    if (message.kind === "loaded" || message.kind === "failed") {
-      showProgress(null);
-      keepForOffline();
-    }
-  }
-
-  function engineRestarted(/** @type {MessagePort | null} */ port) {
-    post.event("engine_restarted", port, port ? [port] : []);
-  }
-
-  let keeping = false;
-  async function keepForOffline() {
-    if (keeping) return;
-    keeping = true;
-    registration ??= await register();
-    const ready = registration && (await storeForOffline(registration, () => engine.lastHeard));
-    if (ready) {
-      mark("offline_ready");
-      tell("offline_ready", true);
-      post.event("offline_ready", true);
-    }
-  }
-
-  keepLedger((value) => post.event("ledger", value));
-  listenForShortcuts((name) => post.event("shortcut", name));
-  listenForFiles((file) => post.event("dropped_file", handOver(engine, file)));
+/** What happens on the page, for Python. */
+function listen() {
+  keepLedger((value) => events.send("ledger", value));
+  listenForShortcuts((name) => events.send("shortcut", name));
+  listenForFiles((file) => events.send("dropped_file", handOver(engine, file)));
   for (const name of ["online", "offline"]) {
-    addEventListener(name, () => post.event("online", navigator.onLine));
+    addEventListener(name, () => events.send("online", navigator.onLine));
+  }
+}
+
+/** A copy of what the engine says to Python. */
+function hear(/** @type {any} */ message) {
+  tell(message.kind, message);
+  if (message.kind === "progress") showProgress(message);
+  if (message.kind === "loaded" || message.kind === "failed") {
+    showProgress(null);
+    keepForOffline();
+  }
+}
+
+function restarted(/** @type {MessagePort | null} */ port) {
+  events.send("engine_restarted", port, port ? [port] : []);
+}
+
+let keeping = false;
+/** Begins only after the first load has ended, so that it takes nothing from it. */
+async function keepForOffline() {
+  if (keeping) return;
+  keeping = true;
+  registration ??= await register();
+  if (registration && (await storeForOffline(registration, () => engine.lastHeard))) {
+    mark("offline_ready");
+    tell("offline_ready", true);
+    events.send("offline_ready", true);
   }
 }
 
@@ -98,35 +104,4 @@ function firstChoice(wishes) {
   const threads = globalThis.crossOriginIsolated ? Number(wishes.get("threads")) || null : 1;
   const wanted = wishes.get("model") === "none" ? null : load;
   return { load: wanted, threads, variant: wishes.get("variant") };
-}
-
-/** Events wait until Python can hear them. */
-function holdBack(/** @type {Worker} */ app) {
-  /** @type {[object, Transferable[]][] | null} */
-  let waiting = [];
-  return {
-    event(/** @type {string} */ name, /** @type {any} */ value, /** @type {any[]} */ moved = []) {
-      const message = { kind: "event", name, value };
-      if (waiting) waiting.push([message, moved]);
-      else app.postMessage(message, moved);
-    },
-    release() {
-      for (const [message, moved] of waiting ?? []) app.postMessage(message, moved);
-      waiting = null;
-    },
-  };
-}
-
-/** @param {Worker} app @param {Record<string, (value: any) => Promise<any>>} known */
-function answerCalls(app, known) {
-  app.addEventListener("message", async ({ data }) => {
-    if (data?.kind !== "call") return;
-    const { id, name } = data;
-    try {
-      const value = await known[name](data.arguments ?? {});
-      app.postMessage({ kind: "answer", id, value: value ?? null });
-    } catch (error) {
-      app.postMessage({ kind: "answer", id, error: String(error) });
-    }
-  });
 }

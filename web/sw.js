@@ -105,19 +105,19 @@ async function replace() {
   return true;
 }
 
-/** @typedef {{path: string, bytes: number, sha256: string}} File */
+/** @typedef {{path: string, bytes: number, sha256: string}} Listed */
 
-/** @returns {Promise<File[]>} the files of this build that the cache does not hold yet */
+/** @returns {Promise<Listed[]>} the files of this build that the cache does not hold yet */
 async function missing() {
   if (await isComplete()) return [];
   const held = new Set((await (await cache()).keys()).map((request) => request.url));
   const list = await (await fetch(new URL("files.json", SCOPE), { cache: "no-cache" })).json();
   if (list.build !== BUILD) throw new Error(`the host serves build ${list.build}, not ${BUILD}`);
-  return list.files.filter((/** @type {File} */ file) => !held.has(new URL(file.path, SCOPE).href));
+  return list.files.filter((/** @type {Listed} */ file) => !held.has(new URL(file.path, SCOPE).href));
 }
 
 /** Puts one file into this build's cache, from an older build's cache or the host. */
-async function store(/** @type {File} */ file) {
+async function store(/** @type {Listed} */ file) {
   const url = new URL(file.path, SCOPE).href;
   // Only names that carry a hash mean the same bytes in another build.
   const older = file.path.includes("/") ? await caches.match(url) : undefined;

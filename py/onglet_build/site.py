@@ -116,8 +116,8 @@ def lay_code(parts: Parts, into: Path) -> str:
 
     tree = BUILD / "code"
     shutil.rmtree(tree, ignore_errors=True)
-    lay_files(WEB, tree, leave_out=("sw.js", "README.md"))
-    lay_files(STATIC, tree, leave_out=(*TEMPLATES, "vendor.json", "README.md"))
+    lay_files(WEB, tree, leave_out=("sw.js", "tsconfig.json", "tsconfig.workers.json"))
+    lay_files(STATIC, tree, leave_out=(*TEMPLATES, "vendor.json"))
     for variant in ("relaxed", "plain"):
         name = f"kernels-{variant}.wasm"
         copy(parts.kernels / name, tree / "engine" / name)

@@ -7,10 +7,27 @@ import { ledger } from "./observe.js";
 const SETTINGS = "onglet.settings";
 const SETTING_NAMES = ["language", "theme"];
 
-/** @param {{engine: import("./engine.js").EngineHost, registration: () => boolean}} page */
+/**
+ * Answers what the app worker asks.
+ * @param {Worker} app @param {Record<string, (value: any) => Promise<any>>} known
+ */
+export function answerCalls(app, known) {
+  app.addEventListener("message", async ({ data }) => {
+    if (data?.kind !== "call") return;
+    const { id, name } = data;
+    try {
+      const value = await known[name](data.arguments ?? {});
+      app.postMessage({ kind: "answer", id, value: value ?? null });
+    } catch (error) {
+      app.postMessage({ kind: "answer", id, error: String(error) });
+    }
+  });
+}
+
+/** @param {{engine: import("./engine.js").EngineHost, serviceWorker: () => boolean}} page */
 export function services(page) {
   return {
-    facts: () => facts(page.registration()),
+    facts: () => facts(page.serviceWorker()),
     ledger: async () => ledger(),
     pick_model_file: () => pickModelFile(page.engine),
     copy_text: copyText,
