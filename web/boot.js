@@ -4,7 +4,7 @@
  * Knows nothing of models, chats or widgets.
  */
 import "./page/seal.js";
-import { mount } from "./app/mount.js";
+import { loadScripts, mount } from "./app/mount.js";
 import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
 import { listenForFiles, listenForShortcuts } from "./page/gestures.js";
@@ -22,9 +22,13 @@ openWindow();
 document.documentElement.lang = language();
 if (settings().theme) document.documentElement.dataset.theme = settings().theme;
 
+if (globalThis.crossOriginIsolated) loadScripts(site.app.scripts); // else a reload comes first
+
 let { registration } = await settleIsolation();
 mark("isolation_settled");
-const engine = new EngineHost(firstChoice(new URLSearchParams(location.search)), hear, restarted);
+// For tests and bench: ?threads=1&variant=plain&model=none&snapshot=none
+const wishes = new URLSearchParams(location.search);
+const engine = new EngineHost(firstChoice(), hear, restarted);
 const enginePort = engine.start();
 const app = new Worker(new URL("./app/worker.js", import.meta.url), { type: "module" });
 const events = new Events(app);
@@ -43,6 +47,7 @@ async function startApp() {
     engine: enginePort,
     facts: now,
     settings: { ...settings(), language: language() },
+    snapshot: wishes.get("snapshot") !== "none",
   };
   answerCalls(app, services({ engine, serviceWorker: () => Boolean(registration?.active) }));
   const { prerendered, live } = mount(app, start);
@@ -94,11 +99,8 @@ async function keepForOffline() {
   }
 }
 
-/**
- * What the engine starts with. `?threads=1&variant=plain&model=none` are for tests and bench.
- * @param {URLSearchParams} wishes
- */
-function firstChoice(wishes) {
+/** What the engine starts with: the site's model, as many threads as it likes. */
+function firstChoice() {
   const source = { kind: "site", path: site.model.path };
   const load = { kind: "load", id: FIRST_LOAD, source, context: null };
   const threads = globalThis.crossOriginIsolated ? Number(wishes.get("threads")) || null : 1;

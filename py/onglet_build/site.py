@@ -20,6 +20,7 @@ VENDOR_LIST = STATIC / "vendor.json"
 OWN_LICENCE = "Apache-2.0"
 TEMPLATES = ("index.html", "sw.js", "manifest.webmanifest")
 NOT_LISTED = ("files.json", "sw.js", "_headers", ".nojekyll")
+BOOT_WORDS = ("error.title", "notice.app_failed", "notice.reload")
 PYODIDE = "pyodide/314.0.3/"
 HERE = PY / "onglet_build"
 APP_STEP = ("snapshot.py", "python_bundle.py", "bytecode.py", "pyodide_node.mjs", "vendor.py")
@@ -141,11 +142,10 @@ def licence_texts() -> str:
 
 
 def boot_words() -> dict[str, dict[str, str]]:
-    """Returns the sentences that boot.js may have to say when Python cannot."""
-    tables = {path.stem: json.loads(path.read_text()) for path in (PY / "onglet/words").iterdir()}
+    """Returns the sentences that the page itself may have to say when Python cannot."""
+    tables = sorted((PY / "onglet" / "words").glob("*.json"))
     return {
-        language: {key: text for key, text in table.items() if key.startswith("boot.")}
-        for language, table in sorted(tables.items())
+        path.stem: {key: json.loads(path.read_text())[key] for key in BOOT_WORDS} for path in tables
     }
 
 

@@ -1,27 +1,18 @@
 /** Files dropped on the page and keyboard shortcuts, told to Python as events. */
 
-/** Keys that work everywhere on the page; `Mod` is Ctrl, or Cmd on a Mac. */
-const SHORTCUTS = {
-  Escape: "stop",
-  "Mod+Shift+O": "new_chat",
-  "Mod+Shift+M": "model_card",
-  "Mod+Shift+L": "theme",
-};
+/** By the key's place, because Alt with a letter types another character on some keyboards. */
+const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat" };
 
 /** @param {(name: string) => void} pressed */
 export function listenForShortcuts(pressed) {
   addEventListener("keydown", (event) => {
-    const name = SHORTCUTS[/** @type {keyof SHORTCUTS} */ (combination(event))];
-    if (!name || event.isComposing) return;
-    if (name !== "stop") event.preventDefault();
+    const { altKey, ctrlKey, metaKey, shiftKey, isComposing, code } = event;
+    if (isComposing || ctrlKey || metaKey || shiftKey) return;
+    const name = SHORTCUTS[/** @type {keyof SHORTCUTS} */ ((altKey ? "Alt+" : "") + code)];
+    if (!name) return;
+    if (altKey) event.preventDefault();
     pressed(name);
   });
-}
-
-function combination(/** @type {KeyboardEvent} */ event) {
-  const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
-  const modifier = event.ctrlKey || event.metaKey;
-  return (modifier ? "Mod+" : "") + (event.shiftKey ? "Shift+" : "") + key;
 }
 
 /** @param {(file: File) => void} dropped */

@@ -19,11 +19,11 @@ export function showTrouble(words, trouble) {
   const place = document.getElementById("trouble");
   if (!place) return;
   const code = "code" in trouble ? trouble.code : String(trouble);
-  place.querySelector("h1")?.append(words["boot.trouble_title"]);
-  place.querySelector("p")?.append(words["boot.trouble_text"]);
+  place.querySelector("h1")?.append(words["error.title"]);
+  place.querySelector("p")?.append(words["notice.app_failed"]);
   place.querySelector("code")?.append(String(code));
   const button = place.querySelector("button");
-  button?.append(words["boot.trouble_reload"]);
+  button?.append(words["notice.reload"]);
   button?.addEventListener("click", () => location.reload());
   place.hidden = false;
 }
