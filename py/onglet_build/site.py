@@ -158,6 +158,7 @@ def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
         "build": site["build"],
         "code": site["code"],
         "policy": CONTENT_SECURITY_POLICY,
+        "preloads": preloads(site, into),
         "site": json.dumps(site, ensure_ascii=False).replace("</", "<\\/"),
     }
     for name, text in texts.items():
@@ -170,6 +171,16 @@ def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
     (into / "files.json").write_text(json.dumps(files, indent=0))
     (into / "_headers").write_text(headers_file())
     (into / ".nojekyll").touch()
+
+
+def preloads(site: dict, into: Path) -> str:
+    """Returns links that fetch what boot.js imports and draws with while it is being read."""
+    code = into / site["code"]
+    modules = [*sorted((code / "page").glob("*.js")), code / "app" / "mount.js"]
+    places = [path.relative_to(into).as_posix() for path in modules]
+    links = [f'<link rel="modulepreload" href="{place}">' for place in places]
+    links += [f'<link rel="preload" as="script" href="{url}">' for url in site["app"]["scripts"]]
+    return "\n".join(links)
 
 
 def template(name: str) -> Path:

@@ -22,7 +22,7 @@ class ServiceFailed(Exception):
 class Bridge(Protocol):
     """What the floors above use."""
 
-    async def call(self, name: str, **arguments: Any) -> Any:
+    async def call(self, name: str, /, **arguments: Any) -> Any:
         """Asks the page for a service by name and returns its plain answer."""
 
     def on_event(self, name: str, listener: Listener) -> None:
@@ -75,7 +75,7 @@ class PageBridge:
     def _to_js(self, message: dict) -> Any:
         return self._js.JSON.parse(json.dumps(message))
 
-    async def call(self, name: str, **arguments: Any) -> Any:
+    async def call(self, name: str, /, **arguments: Any) -> Any:
         number = next(self._ids)
         self._answers[number] = asyncio.get_running_loop().create_future()
         message = {"kind": "call", "id": number, "name": name, "arguments": arguments}
@@ -149,7 +149,7 @@ class StandIn:
         self._listeners = Listeners()
         self._engine_listeners = Listeners()
 
-    async def call(self, name: str, **arguments: Any) -> Any:
+    async def call(self, name: str, /, **arguments: Any) -> Any:
         if name not in self.services:
             raise ServiceFailed(f"no service is named {name}")
         return self.services[name](**arguments)
