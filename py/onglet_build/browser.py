@@ -85,8 +85,8 @@ def chromium(*extra_arguments: str):
 
 COLLECT_VIOLATIONS = """
 globalThis.policyViolations = [];
-addEventListener('securitypolicyviolation', event => globalThis.policyViolations.push(
-  `${event.effectiveDirective} blocked ${event.blockedURI} (${event.sourceFile}:${event.lineNumber})`));
+addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, sourceFile }) =>
+  globalThis.policyViolations.push(`${effectiveDirective} blocked ${blockedURI} (${sourceFile})`));
 """
 
 

@@ -11,6 +11,7 @@ COMPOSER = "textarea:visible"
 SECONDS_TO_LIVE = 60
 SECONDS_TO_MODEL = 120
 SECONDS_TO_ANSWER = 180
+SECONDS_TO_STORE = 120
 POLL_SECONDS = 0.03
 
 # Collects the engine's copies of one request at a time; `begin` empties it.
@@ -54,6 +55,11 @@ class App:
     def wait_model(self) -> "App":
         """Waits until the model can answer."""
         self._wait("() => globalThis.onglet?.timeline?.model_ready != null", SECONDS_TO_MODEL)
+        return self
+
+    def wait_stored(self) -> "App":
+        """Waits until the service worker holds everything that a visit without a network needs."""
+        self._wait("() => globalThis.onglet?.timeline?.offline_ready != null", SECONDS_TO_STORE)
         return self
 
     def _wait(self, condition: str, seconds: float):

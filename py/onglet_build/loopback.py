@@ -12,11 +12,6 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-ISOLATION_HEADERS = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 CONTENT_TYPES = {
     ".mjs": "text/javascript",
     ".js": "text/javascript",
@@ -103,7 +98,7 @@ class FolderHandler(http.server.BaseHTTPRequestHandler):
     def _answer(self, with_body: bool) -> None:
         if self.loopback._server is None:
             self.close_connection = True
-            return
+            return None
         file = self.loopback.find(self.path)
         if file is None:
             return self._send(404, "text/plain", 0)

@@ -82,9 +82,11 @@ class Graph:
         return self._constants(output, packed, scales, zeros), 4
 
     def _constants(self, output: str, *arrays) -> list[str]:
-        names = ("weight", "scales", "zeros")
-        flat = [arrays[0], *(array.reshape(arrays[0].shape[0], -1) for array in arrays[1:])]
-        return [self.constant(f"{output}.{name}", array) for name, array in zip(names, flat)]
+        names = ("weight", "scales", "zeros")[: len(arrays)]
+        return [
+            self.constant(f"{output}.{name}", array)
+            for name, array in zip(names, arrays, strict=True)
+        ]
 
 
 def add_embedding(graph: Graph) -> str:
@@ -124,9 +126,7 @@ def add_layer(graph: Graph, layer: int, normed: str, stream: str, rope, shape, n
         return f"blk.{layer}.{part}.weight"
 
     epsilon = shape["epsilon"]
-    qkv = graph.project(
-        normed, [name("attn_q"), name("attn_k"), name("attn_v")], f"qkv.{layer}"
-    )
+    qkv = graph.project(normed, [name("attn_q"), name("attn_k"), name("attn_v")], f"qkv.{layer}")
     attended = add_attention(graph, layer, qkv, rope, shape)
     mixed = graph.project(attended, [name("attn_output")], f"mix.{layer}")
     outputs = [f"ffn_in.{layer}", "", "", f"stream.{layer}.a"]

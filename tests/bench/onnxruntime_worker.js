@@ -6,12 +6,12 @@ import * as ort from '/vendor/onnxruntime/dist/ort.wasm.min.mjs'
 let session = null
 
 /** Loads the graph; resolves to {load_seconds, threads}. */
-async function load({ threads, onnx }) {
+async function load({ threads, model }) {
   ort.env.wasm.wasmPaths = new URL('/vendor/onnxruntime/dist/', location.href).href
   ort.env.wasm.numThreads = threads
   ort.env.logLevel = 'error'
   const started = performance.now()
-  const bytes = new Uint8Array(await (await fetch(new URL(onnx, location.href))).arrayBuffer())
+  const bytes = new Uint8Array(await (await fetch(new URL(model, location.href))).arrayBuffer())
   session = await ort.InferenceSession.create(bytes, { executionProviders: ['wasm'] })
   return { load_seconds: (performance.now() - started) / 1000, threads: ort.env.wasm.numThreads }
 }

@@ -7,33 +7,31 @@ origin, one policy violation or one unexpected console error fails the test that
 A test that provokes such things on purpose takes `watch` and empties its lists.
 """
 
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "py"))
-
 from onglet_build import browser as browsers
 from onglet_build.driver import App
-from onglet_build.loopback import ISOLATION_HEADERS, Loopback
+from onglet_build.loopback import Loopback
+from onglet_build.places import DIST
+from onglet_build.policy import HEADERS
 
 
 @pytest.fixture(scope="session")
 def site() -> Path:
     """The built site; `build.py test` has built it before, a bare pytest run builds it here."""
-    if not (ROOT / "dist" / "index.html").exists():
-        import subprocess
+    if not (DIST / "index.html").exists():
+        from onglet_build.site import build
 
-        subprocess.run([sys.executable, str(ROOT / "build.py"), "build"], check=True, cwd=ROOT)
-    return ROOT / "dist"
+        build()
+    return DIST
 
 
 @pytest.fixture(scope="session")
 def server(site):
     """The site on a host that sends the isolation headers."""
-    with Loopback({"/": site}, headers=ISOLATION_HEADERS) as running:
+    with Loopback({"/": site}, headers=HEADERS) as running:
         yield running
 
 
