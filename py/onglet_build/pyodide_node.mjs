@@ -1,0 +1,45 @@
+/**
+ * Runs the site's own Pyodide under Node.js for the build: `node pyodide_node.mjs JOB.json`.
+ * Two jobs: `compile` (a Python file over a host folder), `snapshot` (the app built, its documents
+ * written, the interpreter saved). Knows no path but those of the job.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+
+const SITE_PACKAGES = '/lib/python3.14/site-packages'
+const job = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const { loadPyodide } = await import(pathToFileURL(`${job.pyodide}/pyodide.mjs`).href)
+const jobs = { compile, snapshot }
+try {
+  await jobs[job.kind]()
+} catch (error) {
+  console.error(error.message) // Node would print the line of Pyodide's source, a megabyte
+  process.exitCode = 1
+}
+
+async function compile() {
+  const python = await loadPyodide({ indexURL: job.pyodide, env: job.environment })
+  python.mountNodeFS('/host', job.folder)
+  python.runPython(readFileSync(job.code, 'utf8'))
+}
+
+async function snapshot() {
+  const python = await loadPyodide({
+    indexURL: job.pyodide, stdLibURL: job.stdlib, env: job.environment, _makeSnapshot: true,
+  })
+  for (const archive of job.archives) {
+    python.unpackArchive(new Uint8Array(readFileSync(archive)), 'zip', { extractDir: SITE_PACKAGES })
+  }
+  python.runPython('import sys, onglet.start; onglet.start.prepare()')
+  const [first, ...others] = job.languages
+  writeFileSync(`${job.folder}/document.${first}.json`, python.runPython('onglet.start.as_json()'))
+  writeFileSync(`${job.folder}/modules.txt`, python.runPython(
+    '"\\n".join(sorted(f for m in sys.modules.values() if (f := getattr(m, "__file__", None))))'))
+  python.runPython('import gc; gc.collect()')
+  writeFileSync(`${job.folder}/snapshot.bin`, python.makeMemorySnapshot())
+  for (const language of others) {
+    python.runPython(`onglet.start.use_language("${language}")`)
+    const text = python.runPython('onglet.start.as_json()')
+    writeFileSync(`${job.folder}/document.${language}.json`, text)
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * The page's side of the app: draws the document that the build rendered and keeps it equal to the
+ * one in the app worker. Knows nothing about what the document shows.
+ *
+ * @typedef {object} AppFiles what snapshot.build returned, laid as a folder of the site
+ * @property {string} folder
+ * @property {string} pyodide
+ * @property {string} stdlib
+ * @property {string[]} packages zips; the last one is not needed for a start from the snapshot
+ * @property {string} snapshot
+ * @property {string[]} scripts BokehJS and Panel in their order, relative to the root
+ * @property {Record<string, string>} documents language -> document as JSON
+ *
+ * @typedef {object} StartMessage
+ * @property {"start"} kind
+ * @property {string} root of the site, absolute
+ * @property {AppFiles} app
+ * @property {MessagePort} engine
+ * @property {{dark: boolean}} facts
+ * @property {{language: string, theme?: string}} settings
+ * @property {boolean} [snapshot] false: build the app in the worker (for tests)
+ */
+
+const ROOT_ELEMENT = "onglet";
+
+/** Panel loads component bundles with this; without it, it wants es-module-shims and blob: URLs. */
+Object.assign(globalThis, {
+  importShim: Object.assign(
+    (/** @type {string} */ url) => import(new URL(url, document.baseURI).href),
+    { addImportMap() {} },
+  ),
+});
+
+/** @type {Promise<void> | undefined} */
+let scriptsLoaded;
+
+/**
+ * Begins to load BokehJS and Panel; the earlier, the sooner the document can be drawn.
+ * @param {string[]} urls
+ */
+export function loadScripts(urls) {
+  scriptsLoaded ??= Promise.all(urls.map(loadScript)).then(() => {});
+  return scriptsLoaded;
+}
+
+/**
+ * Draws the prerendered document and links it with the worker, which hears `start` from boot.js.
+ * @param {Worker} worker
+ * @param {StartMessage} start
+ */
+export function mount(worker, start) {
+  const mounted = new Mounted(worker, start);
+  return { prerendered: mounted.prerendered, live: mounted.live };
+}
+
+class Mounted {
+  /** @param {Worker} worker @param {StartMessage} start */
+  constructor(worker, start) {
+    this.worker = worker;
+    this.start = start;
+    this.isLive = false;
+    this.isBusy = false;
+    this.isApplying = false;
+    /** @type {any[]} changes made on the page that Python has not heard of yet */
+    this.waiting = [];
+    this.live = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+    worker.addEventListener("message", ({ data }) => this.hear(data));
+    worker.addEventListener("error", (event) => this.fail(event.message));
+    this.prerendered = this.drawPrerendered();
+    this.order = this.prerendered;
+  }
+
+  async drawPrerendered() {
+    const { root, app, settings } = this.start;
+    const url = root + app.folder + app.documents[settings.language];
+    const [response] = await Promise.all([fetch(url), loadScripts(app.scripts)]);
+    await this.draw(await response.text());
+  }
+
+  /** @param {any} message */
+  hear(message) {
+    if (message.kind === "idle") this.flush();
+    else if (message.kind === "app_failed") this.fail(message.error);
+    else this.order = this.order.then(() => this.follow(message)).catch(console.error);
+  }
+
+  /** Messages that change the document wait for each other. @param {any} message */
+  follow(message) {
+    if (message.kind === "patch") return this.apply(message.patch);
+    if (message.kind === "document") return this.draw(message.text);
+    if (message.kind === "live") return this.goLive();
+  }
+
+  /**
+   * Embeds a document, unless it is the one that is shown already.
+   * @param {string} text
+   */
+  async draw(text) {
+    if (text === this.text) return;
+    this.text = text;
+    const Bokeh = /** @type {any} */ (globalThis).Bokeh;
+    for (const view of [...Bokeh.index.roots]) view.remove();
+    const { roots, document: content } = JSON.parse(text);
+    showTheme(content, this.start);
+    const item = { docid: "onglet", root_ids: roots, roots: { [roots[0]]: ROOT_ELEMENT } };
+    const [views] = await Bokeh.embed.embed_items({ onglet: content }, [item]);
+    this.document = [...views.roots.values()][0].model.document;
+    this.document.on_change((/** @type {any} */ event) => this.changed(event), false);
+    await painted();
+  }
+
+  goLive() {
+    this.isLive = true;
+    this.flush();
+    this.resolve();
+  }
+
+  /** @param {string} reason */
+  fail(reason) {
+    this.reject({ code: "app_failed", values: { reason } });
+  }
+
+  /** @param {string} patch */
+  apply(patch) {
+    this.isApplying = true;
+    try {
+      this.document.apply_json_patch(JSON.parse(patch));
+    } finally {
+      this.isApplying = false;
+    }
+  }
+
+  /**
+   * Keeps a change made on the page for Python. A newer value takes the place of an older one only
+   * if nothing happened in between: a message may depend on the value that was there before it.
+   * @param {any} event
+   */
+  changed(event) {
+    if (this.isApplying) return;
+    const last = this.waiting.at(-1);
+    const newer = last && event.attr && last.model === event.model && last.attr === event.attr;
+    if (newer) this.waiting.pop();
+    this.waiting.push(event);
+    if (this.isLive && !this.isBusy) this.flush();
+  }
+
+  /** Sends what is waiting; called again when Python has dealt with it. */
+  flush() {
+    this.isBusy = this.waiting.length > 0;
+    if (!this.isBusy) return;
+    const patch = this.document.create_json_patch(this.waiting);
+    this.waiting = [];
+    this.worker.postMessage({ kind: "patch", patch: JSON.stringify(patch, bytesAsText) });
+  }
+}
+
+/** @param {string} url */
+function loadScript(url) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.async = false;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error(`${url} could not be loaded`));
+    script.src = url;
+    document.head.append(script);
+  });
+}
+
+/**
+ * The build renders the light theme; whoever prefers the dark one shall not see it flash.
+ * @param {any} content
+ * @param {StartMessage} start
+ */
+function showTheme(content, { facts, settings }) {
+  const dark = settings.theme ? settings.theme === "dark" : facts.dark;
+  for (const root of content.roots) root.attributes.data.attributes.dark_theme = dark;
+}
+
+/** Bokeh keeps bytes in objects of its own. @param {string} _ @param {any} value */
+function bytesAsText(_, value) {
+  return typeof value?.to_base64 === "function" ? value.to_base64() : value;
+}
+
+/** Resolves when React has drawn the page component and the browser has painted it. */
+async function painted() {
+  const root = document.getElementById(ROOT_ELEMENT)?.firstElementChild;
+  while (!root?.shadowRoot?.querySelector("[class*=Mui]")) await nextFrame();
+  await nextFrame();
+}
+
+function nextFrame() {
+  return new Promise((resolve) => requestAnimationFrame(resolve));
+}

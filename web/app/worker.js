@@ -1,0 +1,134 @@
+/**
+ * The app worker: wakes Python, with the app already built (the snapshot) or by building it here,
+ * and carries patches between it and the page. Knows no page of the app and no engine message.
+ */
+
+/**
+ * @typedef {import("./mount.js").StartMessage} StartMessage
+ * @typedef {object} Files absolute URLs
+ * @property {string} pyodide folder
+ * @property {string} stdlib
+ * @property {string[]} packages zips; the last one is not needed for a start from the snapshot
+ * @property {string} snapshot
+ */
+
+const SITE_PACKAGES = "/lib/python3.14/site-packages";
+const PAGE_SIZE = 65536;
+const IDLE_MILLISECONDS = 300;
+
+/** @type {any} Pyodide, once awake */
+let python;
+/** @type {any} the Python module onglet.start */
+let app;
+
+self.addEventListener("message", async ({ data }) => {
+  if (data.kind === "start") {
+    await start(data).catch((error) => send({ kind: "app_failed", error: `${error.message ?? error}` }));
+  } else if (data.kind === "patch") {
+    app.apply(data.patch);
+    send({ kind: "idle" });
+  }
+});
+
+/** @param {StartMessage} message */
+async function start(message) {
+  const files = filesOf(message);
+  Object.assign(self, { enginePort: message.engine });
+  const restored = message.snapshot !== false && (await restore(files).catch(explain));
+  if (!restored) await buildHere(files);
+  app = python.pyimport("onglet.start");
+  app.use_language(message.settings.language);
+  if (!restored) send({ kind: "document", text: app.as_json() });
+  app.wake(sendPatch);
+  send({ kind: "live", restored });
+  if (restored) setTimeout(() => unpackRest(files.packages.at(-1) ?? ""), IDLE_MILLISECONDS);
+}
+
+/** @param {StartMessage} message @returns {Files} */
+function filesOf({ root, app: names }) {
+  const url = (/** @type {string} */ name) => root + names.folder + name;
+  return {
+    pyodide: root + names.pyodide,
+    stdlib: url(names.stdlib),
+    packages: names.packages.map(url),
+    snapshot: url(names.snapshot),
+  };
+}
+
+/** @param {Error} error */
+function explain(error) {
+  console.warn(`The snapshot was not used: ${error.message}`)
+  return false
+}
+
+/**
+ * Takes over the interpreter that the build saved. Pyodide 314 ignores INITIAL_MEMORY, so memory is
+ * grown here before the saved bytes are written into it.
+ * @param {Files} files
+ */
+async function restore(files) {
+  const saved = bytesOf(files.snapshot)
+  const [{ loadPyodide }, { default: createModule }] = await modules(files)
+  python = await loadPyodide({
+    ...options(files),
+    _loadSnapshot: saved,
+    createPyodideModule: async (/** @type {any} */ settings) => {
+      const [module, { byteLength }] = await Promise.all([createModule(settings), saved])
+      module.growMemory(byteLength - byteLength % PAGE_SIZE)
+      return module
+    },
+  })
+  return true
+}
+
+/** Builds the app in this worker: the way without a snapshot. @param {Files} files */
+async function buildHere(files) {
+  const archives = files.packages.map(bytesOf)
+  const [{ loadPyodide }] = await modules(files)
+  python = await loadPyodide(options(files))
+  for (const archive of archives) unpack(await archive)
+  python.pyimport("onglet.start").prepare()
+}
+
+/** @param {Files} files @returns {Promise<any[]>} */
+function modules(files) {
+  return Promise.all(["pyodide.mjs", "pyodide.asm.mjs"].map(name => import(files.pyodide + name)))
+}
+
+/** @param {Files} files */
+function options(files) {
+  return {
+    indexURL: files.pyodide,
+    stdLibURL: files.stdlib,
+    lockFileContents: { info: { abi_version: "2026_0" }, packages: {} },
+    env: { PYTHONHASHSEED: "0" },
+  }
+}
+
+/** @param {string} url */
+async function bytesOf(url) {
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(`${response.status} for ${url}`)
+  return response.arrayBuffer()
+}
+
+/** @param {ArrayBuffer} archive */
+function unpack(archive) {
+  python.unpackArchive(archive, "zip", { extractDir: SITE_PACKAGES })
+}
+
+/** The modules that no start needs. @param {string} url */
+async function unpackRest(url) {
+  unpack(await bytesOf(url))
+  app.see_unpacked_modules()
+}
+
+/** @param {string} patch */
+function sendPatch(patch) {
+  send({ kind: "patch", patch })
+}
+
+/** @param {object} message */
+function send(message) {
+  self.postMessage(message)
+}
