@@ -8,7 +8,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from onglet.engine.prepare import Incomplete, prepare
+from onglet.engine.errors import Incomplete
+from onglet.engine.prepare import prepare
 
 from . import vendor
 from .places import MODEL_NAME
@@ -27,7 +28,7 @@ def build(into: Path) -> dict:
     for number, piece in enumerate(pieces):
         (folder / f"{number:03}").write_bytes(piece)
     prepared = prepare_whole(data)
-    prepared["card"] |= {"sha256": sha256, "file": MODEL_NAME}
+    prepared["card"]["sha256"] = sha256
     prepared["pieces"] = [len(piece) for piece in pieces]
     (folder / "prepared.json").write_text(json.dumps(prepared, separators=(",", ":")))
     return {"path": f"models/{sha256}/prepared.json", "sha256": sha256, "bytes": len(data)}
@@ -38,6 +39,6 @@ def prepare_whole(data: bytes) -> dict:
     size = FIRST_READ
     while True:
         try:
-            return prepare(data[:size], len(data)).as_dict()
+            return prepare(data[:size], len(data), name=MODEL_NAME).to_dict()
         except Incomplete as incomplete:
             size = incomplete.bytes_needed
