@@ -51,7 +51,7 @@ def spoken(code, tmp_path_factory) -> dict:
     header = tmp_path_factory.mktemp("header") / "header"
     with model.open("rb") as file:
         header.write_bytes(file.read(HEADER_BYTES))
-    prepared = prepare(header.read_bytes(), model.stat().st_size).as_dict()
+    prepared = prepare(header.read_bytes(), model.stat().st_size).to_dict()
     question = {
         "code": code,
         "header": str(header),
