@@ -96,12 +96,15 @@ class FolderHandler(http.server.BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, with_body: bool) -> None:
+        file = self.loopback.find(self.path)
         if self.loopback._server is None:
             self.close_connection = True
-            return None
-        file = self.loopback.find(self.path)
-        if file is None:
-            return self._send(404, "text/plain", 0)
+        elif file is None:
+            self._send(404, "text/plain", 0)
+        else:
+            self._send_file(file, with_body)
+
+    def _send_file(self, file: Path, with_body: bool) -> None:
         start, end = self._range(file.stat().st_size)
         status = 206 if self.headers.get("Range") else 200
         self._send(status, content_type(file), end - start, start, file.stat().st_size)
