@@ -23,7 +23,7 @@ self.onmessage = ({ data }) => {
 };
 
 /**
- * Blocks this worker until the pool is stopped; a trap ends the worker and so frees its lock.
+ * Blocks this worker for good; a trap ends it and so frees its lock.
  * @param {Start} start
  */
 function serve({ module, memory, program, thread, stack }) {
@@ -32,5 +32,4 @@ function serve({ module, memory, program, thread, stack }) {
   kernels.__stack_pointer.value = stack;
   self.postMessage("ready");
   kernels.serve(program, thread);
-  self.close();
 }

@@ -6,7 +6,7 @@
  * tokenizer library. Knows nothing about kernels, messages or chat templates.
  */
 import { Failure } from "../files/failure.js";
-import { Tokenizer } from "../vendor/tokenizers/tokenizers.min.mjs";
+import { BPE, Tokenizer } from "../vendor/tokenizers/tokenizers.min.mjs";
 
 /** @typedef {{offset: number, count: number}} Table a GGUF array: place of its first element */
 /**
@@ -32,9 +32,10 @@ const cased = (digits) => String.raw`'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL]
   + String.raw`[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}${digits}| ?[^\p{White_Space}\p{L}\p{N}]+[\r\n]*|`
   + String.raw`\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`;
 
+/** @typedef {{splits: string[], whole_words?: boolean, normalizer?: string}} Rule */
 /**
  * How each family cuts text before merging, by the name in `tokenizer.ggml.pre`.
- * @type {Record<string, {splits: string[], whole_words?: boolean, normalizer?: string}>}
+ * @type {Record<string, Rule>}
  */
 const RULES = {
   "gpt-2": { splits: [GPT_2] },
@@ -60,8 +61,8 @@ export class Tokens {
     this.special = new Map(tables.special);
     this.hidden = controlTokens(header, tables);
     this.prefix = tables.add_bos && tables.bos !== null ? [tables.bos] : [];
-    const merges = readStrings(header, tables.merges);
-    this.library = new Tokenizer(describe(this.texts, merges, tables, rule), {});
+    this.library = new Tokenizer(describe(tables, rule), {});
+    this.library.model = new Merger(this.texts, readStrings(header, tables.merges), tables, rule);
   }
 
   /**
@@ -94,25 +95,60 @@ export class Tokens {
 }
 
 /**
- * The description that the library reads (the form of a tokenizer.json).
- * @param {string[]} texts
- * @param {string[]} merges
- * @param {Tables} tables
- * @param {{splits: string[], whole_words?: boolean, normalizer?: string}} rule
+ * The library's byte-pair merging on the file's tables as they are. Its own constructor takes each
+ * of 98,000 strings apart and together again: 130 ms of a load, instead of 15.
  */
-function describe(texts, merges, tables, rule) {
+class Merger extends BPE {
+  /**
+   * @param {string[]} texts
+   * @param {string[]} merges "left right", the first merges first
+   * @param {Tables} tables
+   * @param {Rule} rule
+   */
+  constructor(texts, merges, tables, rule) {
+    const unknown = tables.unknown === null ? undefined : texts[tables.unknown];
+    super({ type: "BPE", vocab: {}, merges: [], ignore_merges: rule.whole_words, unk_token: unknown });
+    this.tokens_to_ids = numbered(texts);
+    this.unk_token_id = tables.unknown ?? undefined;
+    this.vocab = texts;
+    this.ranks = numbered(merges);
+  }
+
+  /**
+   * Queues a merge of a node with the next one if the file lists it.
+   * @param {any} queue
+   * @param {any} node
+   */
+  add_node(queue, node) {
+    const rank = this.ranks.get(`${node.token} ${node.next.token}`);
+    if (rank === undefined) return;
+    node.score = rank + node.bias;
+    queue.push(node);
+  }
+}
+
+/** @param {string[]} texts */
+function numbered(texts) {
+  /** @type {Map<string, number>} */
+  const numbers = new Map();
+  texts.forEach((text, number) => numbers.set(text, number));
+  return numbers;
+}
+
+/**
+ * The description that the library reads (the form of a tokenizer.json), without the vocabulary.
+ * @param {Tables} tables
+ * @param {Rule} rule
+ */
+function describe(tables, rule) {
   const splits = rule.splits.map((regex) => (
     { type: "Split", pattern: { Regex: regex }, behavior: "Isolated", invert: false }));
   const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
-  const vocab = Object.create(null); // a token may be called __proto__
-  texts.forEach((text, id) => { vocab[text] = id; });
+  const kept = { special: true, normalized: false, lstrip: false, rstrip: false, single_word: false };
+  const special = tables.special.filter(([, content]) => content !== "");
   return {
-    model: {
-      type: "BPE", vocab, merges, ignore_merges: rule.whole_words ?? false,
-      unk_token: tables.unknown === null ? null : texts[tables.unknown],
-    },
-    added_tokens: tables.special.filter(([, content]) => content !== "").map(([id, content]) => (
-      { id, content, special: true, normalized: false, lstrip: false, rstrip: false, single_word: false })),
+    model: { type: "BPE", vocab: {}, merges: [] },
+    added_tokens: special.map(([id, content]) => ({ id, content, ...kept })),
     pre_tokenizer: { type: "Sequence", pretokenizers: [...splits, bytes] },
     normalizer: rule.normalizer ? { type: rule.normalizer } : null,
     post_processor: null,
