@@ -7,9 +7,15 @@
  * @property {string} pyodide
  * @property {string} stdlib
  * @property {string[]} packages zips; the last one is not needed for a start from the snapshot
- * @property {string} snapshot
+ * @property {Snapshot} snapshot
  * @property {string[]} scripts BokehJS and Panel in their order, relative to the root
  * @property {Record<string, string>} documents language -> document as JSON
+ *
+ * @typedef {object} Snapshot
+ * @property {string} file
+ * @property {string} head what Pyodide wants to know, as base64
+ * @property {number} memory bytes of the whole memory
+ * @property {[number, number][]} pieces start and length of what the file holds, in its order
  *
  * @typedef {object} StartMessage
  * @property {"start"} kind
@@ -21,12 +27,21 @@
  * @property {boolean} [snapshot] false: build the app in the worker (for tests)
  */
 
-const ROOT_ELEMENT = "onglet";
+import { isDark } from "./look.js";
 
-/** Panel loads component bundles with this; without it, it wants es-module-shims and blob: URLs. */
+const ROOT_ELEMENT = "app";
+const SKELETON = "bar";
+
+const CODE = new URL("../", import.meta.url).href; // the folder of all our code
+
+/**
+ * Panel loads component bundles with this; without it, it wants es-module-shims and blob: URLs.
+ * `onglet:` stands for the folder of our code, whose name Python does not know.
+ */
 Object.assign(globalThis, {
   importShim: Object.assign(
-    (/** @type {string} */ url) => import(new URL(url, document.baseURI).href),
+    (/** @type {string} */ url) =>
+      import(new URL(url.replace(/^onglet:/, CODE), document.baseURI).href),
     { addImportMap() {} },
   ),
 });
@@ -101,7 +116,8 @@ class Mounted {
     const Bokeh = /** @type {any} */ (globalThis).Bokeh;
     for (const view of [...Bokeh.index.roots]) view.remove();
     const { roots, document: content } = JSON.parse(text);
-    showTheme(content, this.start);
+    if (isDark(this.start)) darken(content);
+    rootElement();
     const item = { docid: "onglet", root_ids: roots, roots: { [roots[0]]: ROOT_ELEMENT } };
     const [views] = await Bokeh.embed.embed_items({ onglet: content }, [item]);
     this.document = [...views.roots.values()][0].model.document;
@@ -166,14 +182,9 @@ function loadScript(url) {
   });
 }
 
-/**
- * The build renders the light theme; whoever prefers the dark one shall not see it flash.
- * @param {any} content
- * @param {StartMessage} start
- */
-function showTheme(content, { facts, settings }) {
-  const dark = settings.theme ? settings.theme === "dark" : facts.dark;
-  for (const root of content.roots) root.attributes.data.attributes.dark_theme = dark;
+/** The build renders the light theme; whoever has the dark one shall not see it flash. */
+function darken(/** @type {any} */ content) {
+  for (const root of content.roots) root.attributes.data.attributes.dark_theme = true;
 }
 
 /** Bokeh keeps bytes in objects of its own. @param {string} _ @param {any} value */
@@ -181,10 +192,17 @@ function bytesAsText(_, value) {
   return typeof value?.to_base64 === "function" ? value.to_base64() : value;
 }
 
+/** The component fills the window only if its place is a child of the body. */
+function rootElement() {
+  const found = document.getElementById(ROOT_ELEMENT);
+  if (!found) document.body.append(Object.assign(document.createElement("div"), { id: ROOT_ELEMENT }));
+}
+
 /** Resolves when React has drawn the page component and the browser has painted it. */
 async function painted() {
   const root = document.getElementById(ROOT_ELEMENT)?.firstElementChild;
   while (!root?.shadowRoot?.querySelector("[class*=Mui]")) await nextFrame();
+  document.getElementById(SKELETON)?.remove();
   await nextFrame();
 }
 

@@ -1,0 +1,59 @@
+/** Makes elements: the only way in which these components write to the page. */
+
+/**
+ * `make("button", {class: "send", onclick: send, "aria-label": "Send"}, "text", child)`.
+ * A property that starts with `on` is a listener; null, undefined and false leave an attribute out.
+ * @param {string} tag
+ * @param {Record<string, any>} [properties]
+ * @param {...(Node | string | null | undefined)} children
+ * @returns {any}
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) set(element, name, value);
+  element.append(...present(children));
+  return element;
+}
+
+/** Sets, or with null, undefined or false removes, one attribute or listener. */
+export function set(/** @type {HTMLElement} */ element, /** @type {string} */ name, value = null) {
+  if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  else if (value === null || value === undefined || value === false) element.removeAttribute(name);
+  else element.setAttribute(name, value === true ? "" : String(value));
+}
+
+/**
+ * @param {(Node | string | null | undefined)[]} children
+ * @returns {(Node | string)[]}
+ */
+const present = (children) =>
+  /** @type {(Node | string)[]} */ (children.filter((child) => child !== null && child !== undefined));
+
+/** Strokes on a 24 by 24 grid. */
+const ICONS = {
+  mark: "M1.500 20H4c1.500 0 2-1 2-2.500V7.500C6 5 7.500 3.500 10 3.500h4c2.500 0 4 1.500 4 4v10c0 1.500.5 2.500 2 2.500h2.500M12 7.500c2 2.500 3.500 4 3.500 6.500 0 2-1.500 3.500-3.500 3.500S8.500 16 8.500 14c0-1.500.5-2.500 1.500-3.500M12 13c.8 1 1.300 1.500 1.300 2.300",
+  add: "M12 5v14M5 12h14",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  silence: "M12 19V9M8 12.500l4-4 4 4M5 5h14",
+  model: "M7 7h10v10H7zM10 3v4M14 3v4M10 17v4M14 17v4M3 10h4M3 14h4M17 10h4M17 14h4",
+  send: "M12 19V5M6 11l6-6 6 6",
+  stop: "M8 8h8v8H8z",
+  copy: "M9 9h10v11H9zM5 15V4h10",
+  done: "M5 13l4 4L19 7",
+  again: "M20 12a8 8 0 1 1-2.500-5.800M20 3v4h-4",
+  edit: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
+  down: "M12 5v14M6 13l6 6 6-6",
+  close: "M6 6l12 12M18 6L6 18",
+};
+
+/** @param {keyof ICONS} name */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", `icon icon-${name}`);
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}

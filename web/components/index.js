@@ -1,0 +1,5 @@
+/** What py/onglet/components.py shows: each name is a class there. */
+import { renderBar } from "./bar.js";
+import { renderChat } from "./chat.js";
+
+export default { Bar: { render: renderBar }, Chat: { render: renderChat } };

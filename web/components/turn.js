@@ -1,0 +1,132 @@
+/** Draws one question or one answer with what can be done about it. */
+import { icon, make } from "./dom.js";
+import { safeFragment } from "./safe.js";
+
+/**
+ * @typedef {{id: string, role: "question" | "answer", text: string, blocks: string[], phase: string,
+ *   note: string, meta: string, last: boolean, problem: null | {title: string, text: string,
+ *   actions: {name: string, label: string}[]}, remark: string}} Turn
+ * @param {Turn} turn
+ * @param {any} labels
+ * @param {(message: object) => void} tell
+ */
+export function drawTurn(turn, labels, tell) {
+  const question = turn.role === "question";
+  return make(
+    "article",
+    { class: `turn ${turn.role} ${turn.phase}${turn.last ? " last" : ""}`, "data-turn": turn.id },
+    make("h2", { class: "heard-only" }, question ? labels.you : labels.model),
+    question ? make("div", { class: "text" }, turn.text) : answerText(turn, labels),
+    turn.phase !== "done" && turn.note ? make("p", { class: "waiting" }, turn.note) : null,
+    turn.phase === "done" && turn.note ? make("p", { class: "reason" }, turn.note) : null,
+    turn.problem ? drawProblem(turn.problem, tell) : null,
+    turn.phase === "done" ? footer(turn, labels, tell) : null,
+    turn.remark ? make("p", { class: "remark" }, turn.remark) : null,
+  );
+}
+
+/**
+ * @param {Turn} turn
+ * @param {any} labels
+ */
+function answerText(turn, labels) {
+  const element = make("div", { class: "text" });
+  fillBlocks(element, 0, turn.blocks, labels);
+  return element;
+}
+
+/**
+ * Replaces the blocks from number `start` on. Earlier ones stay, so a selection in them stays too.
+ * @param {HTMLElement} element
+ * @param {number} start
+ * @param {string[]} blocks
+ * @param {any} labels
+ */
+export function fillBlocks(element, start, blocks, labels) {
+  while (element.children.length > start) element.lastElementChild?.remove();
+  for (const html of blocks) {
+    const block = make("div", { class: "block" });
+    block.append(safeFragment(html));
+    for (const pre of block.querySelectorAll("pre")) frameCode(pre, labels);
+    element.append(block);
+  }
+}
+
+/**
+ * Code gets a head with its language and a copy button, and scrolls by keyboard.
+ * @param {HTMLElement} pre
+ * @param {any} labels
+ */
+function frameCode(pre, labels) {
+  const frame = make("div", { class: "code" });
+  pre.replaceWith(frame);
+  pre.tabIndex = 0;
+  const copy = make("button", {
+    type: "button", class: "square", "aria-label": labels.copy_code, title: labels.copy_code,
+  }, icon("copy"));
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(pre.textContent ?? "");
+    showCopied(copy, labels);
+  });
+  const head = make("div", { class: "head" }, make("span", {}, pre.dataset.language ?? ""), copy);
+  frame.append(head, pre);
+}
+
+/**
+ * @param {Turn} turn
+ * @param {any} labels
+ * @param {(message: object) => void} tell
+ */
+function footer(turn, labels, tell) {
+  const press = (/** @type {string} */ kind) => (/** @type {any} */ event) => {
+    tell({ kind, id: turn.id });
+    if (kind === "copy") showCopied(event.currentTarget, labels);
+  };
+  const button = (/** @type {any} */ name, /** @type {string} */ kind) =>
+    make("button", {
+      type: "button", class: "square", "data-key": kind, "aria-label": labels[kind],
+      title: labels[kind], onclick: press(kind),
+    }, icon(name));
+  const answer = turn.role === "answer";
+  const filled = answer ? turn.blocks.length : turn.text;
+  return make(
+    "footer",
+    {},
+    filled ? button("copy", "copy") : null,
+    answer && turn.last ? button("again", "regenerate") : null,
+    !answer && turn.last ? button("edit", "edit") : null,
+    turn.meta ? make("span", { class: "meta" }, turn.meta) : null,
+  );
+}
+
+/**
+ * @param {HTMLElement} button
+ * @param {any} labels
+ */
+function showCopied(button, labels) {
+  const label = button.getAttribute("aria-label") ?? "";
+  button.replaceChildren(icon("done"));
+  button.setAttribute("aria-label", labels.copied);
+  setTimeout(() => {
+    button.replaceChildren(icon("copy"));
+    button.setAttribute("aria-label", label);
+  }, 1500);
+}
+
+/**
+ * @param {NonNullable<Turn["problem"]>} problem
+ * @param {(message: object) => void} tell
+ */
+function drawProblem({ title, text, actions }, tell) {
+  const button = (/** @type {{name: string, label: string}} */ { name, label }) =>
+    make("button", {
+      type: "button", class: "text-button", "data-key": name, onclick: () => tell({ kind: name }),
+    }, label);
+  return make(
+    "div",
+    { class: "problem", role: "alert" },
+    make("strong", {}, title),
+    make("p", {}, text),
+    actions.length ? make("div", { class: "actions" }, ...actions.map(button)) : null,
+  );
+}
