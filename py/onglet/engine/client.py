@@ -34,6 +34,8 @@ from onglet.engine.messages import (
 )
 from onglet.engine.prepare import prepare
 
+FIRST_ID = 1000  # smaller ids are the page's own requests
+
 OnProgress = Callable[[Progress], None]
 
 
@@ -54,7 +56,7 @@ class Engine:
         self.loaded: Loaded | None = None  # the model that answers now
         self.given_up = False  # the engine died again and again
         self._port = port
-        self._ids = itertools.count(1)
+        self._ids = itertools.count(FIRST_ID)
         self._open: dict[int, _Request] = {}
         port.on_engine_message(self._hear)
         port.on_event("engine_restarted", self._restarted)
