@@ -122,15 +122,24 @@ class Native:
         self.process.stdin.write(letter.encode() + struct.pack("<9i", *padded))
 
     def _receive(self, size: int) -> bytes:
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self._fail()
         data = self.process.stdout.read(size)
         if len(data) != size:
-            raise AssertionError(self.process.communicate()[1].decode())
+            self._fail()
         return data
+
+    def _fail(self) -> None:
+        raise AssertionError(self.process.stderr.read().decode())
 
     def write(self, address: int, data: bytes) -> None:
         self._send("W", address, len(data))
-        self.process.stdin.write(bytes(data))
+        try:
+            self.process.stdin.write(bytes(data))
+        except BrokenPipeError:
+            self._fail()
 
     def read(self, address: int, size: int) -> bytes:
         self._send("R", address, size)

@@ -178,13 +178,11 @@ class Lowering:
     def _place_words(self) -> None:
         """The words come first, at a fixed address; their number is known before they are made."""
         self.ropes = {step.rope: None for step, _ in self.steps if isinstance(step, Attend)}
-        count = len(self.steps) + len(self.ropes)
-        self.layout.end = WORDS_ADDRESS - LINE
-        self.layout.place("words", 4 * (len(HEADER) + OPERATION_WORDS * count))
+        count = len(HEADER) + OPERATION_WORDS * (len(self.steps) + len(self.ropes))
+        self.frequencies = _rounded(WORDS_ADDRESS + 4 * count, 8)
         doubles = sum(rope.dimensions // 2 for rope in self.ropes)
-        self.frequencies = self.layout.end
-        self.layout.place("frequencies", 8 * doubles)
-        self.words_end = self.layout.end
+        self.layout.end = WORDS_ADDRESS - LINE
+        self.layout.place("words", self.frequencies + 8 * doubles - WORDS_ADDRESS)
 
     def _place_shared(self) -> None:
         plan, header, place = self.plan, self.header, self.layout.place
@@ -335,7 +333,7 @@ class Lowering:
         self.operations.append([values.get(name, 0) for name in names])
 
     def _emit_angles(self) -> None:
-        frequencies = self.frequency_address = self.layout.regions["frequencies"][0]
+        frequencies = self.frequencies
         for number, rope in enumerate(self.ropes):
             pairs = rope.dimensions // 2
             table = self._floats(f"angles {number}", 2 * pairs * self.chunk)
@@ -456,7 +454,7 @@ class Lowering:
         words = [self.header[name] for name in HEADER]
         for operation in self.operations:
             words += operation + [0] * (OPERATION_WORDS - len(operation))
-        words += [0] * ((self.frequency_address - WORDS_ADDRESS) // 4 - len(words))
+        words += [0] * ((self.frequencies - WORDS_ADDRESS) // 4 - len(words))
         for rope in self.ropes:
             pairs = rope.dimensions // 2
             doubles = [rope.base ** (-pair / pairs) for pair in range(pairs)]
