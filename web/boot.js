@@ -49,7 +49,8 @@ async function startApp() {
     settings: { ...settings(), language: language() },
     snapshot: wishes.get("snapshot") !== "none",
   };
-  answerCalls(app, services({ engine, serviceWorker: () => Boolean(registration?.active) }));
+  const model = { path: site.model.path, loading: engine.choice.load !== null };
+  answerCalls(app, services({ engine, serviceWorker: () => Boolean(registration?.active), model }));
   const { prerendered, live } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));

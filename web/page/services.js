@@ -24,11 +24,15 @@ export function answerCalls(app, known) {
   });
 }
 
-/** @param {{engine: import("./engine.js").EngineHost, serviceWorker: () => boolean}} page */
+/**
+ * @param {{engine: import("./engine.js").EngineHost, serviceWorker: () => boolean,
+ *   model: {path: string, loading: boolean}}} page
+ */
 export function services(page) {
   return {
     facts: () => facts(page.serviceWorker()),
     ledger: async () => ledger(),
+    site_model: async () => page.model,
     pick_model_file: () => pickModelFile(page.engine),
     copy_text: copyText,
     save_text: saveText,
