@@ -1,47 +1,57 @@
 """Drives the opened site as a person does: waits for the app, types a question, reads the answer.
-Used by ask, bench and the browser tests; knows the page's composer and `globalThis.onglet`
-(docs/protocols.md section 6), nothing of the engine.
+Used by ask, bench and the browser tests; knows the page's elements (web/components/) and
+`globalThis.onglet` (docs/protocols.md section 6), nothing of the engine.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-COMPOSER = "textarea:visible"
+from onglet.words import TABLES
+
+COMPOSER = "#question"
+ANSWER = ".turn.answer .text"
+PROBLEM = ".turn .problem p, .notice.problem .grow"
 SECONDS_TO_LIVE = 60
 SECONDS_TO_MODEL = 120
 SECONDS_TO_ANSWER = 180
 SECONDS_TO_STORE = 120
+SECONDS_TO_EXPLAIN = 5
 POLL_SECONDS = 0.03
 
-# Collects the engine's copies of one request at a time; `begin` empties it.
+# Collects the engine's copies of one request at a time; calling it again empties it.
 LISTEN = """() => {
-  if (globalThis.heard) { globalThis.heard = {...globalThis.heard, text: '', end: null}; return }
+  const first = !globalThis.heard
   globalThis.heard = {text: '', end: null}
+  if (!first) return
   onglet.on('tokens', message => { heard.text += message.text })
   onglet.on('done', message => { heard.end = message })
   onglet.on('failed', message => { heard.end = message })
 }"""
+WINDOW = """() => JSON.parse(JSON.stringify({timeline: onglet.timeline, facts: onglet.facts,
+  loaded: onglet.loaded, done: onglet.done, failed: onglet.failed, ledger: onglet.ledger()}))"""
 
 
 class AskFailed(Exception):
-    """The page answered with an error; the text is the sentence it showed."""
+    """There is no answer; the text is the sentence that the page shows."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer as the page streamed it, with the engine's own figures (`done` message)."""
+    """One answer as the engine streamed it, with the engine's own figures (`done` message)."""
 
     text: str
     done: dict
 
 
 class App:
-    """One page with Onglet in it."""
+    """One page with Onglet in it, in English."""
 
     def __init__(self, page, url: str):
         self.page = page
         self.url = url
+        self.known_problems = 0
 
     def open(self) -> "App":
         self.page.goto(self.url, wait_until="commit")
@@ -49,43 +59,48 @@ class App:
 
     def wait_live(self) -> "App":
         """Waits until Python answers the page (through the reload of a first visit too)."""
-        self._wait("() => globalThis.onglet?.timeline?.live != null", SECONDS_TO_LIVE)
-        return self
+        return self.wait_for_moment("live", SECONDS_TO_LIVE)
 
     def wait_model(self) -> "App":
         """Waits until the model can answer."""
-        self._wait("() => globalThis.onglet?.timeline?.model_ready != null", SECONDS_TO_MODEL)
-        return self
+        return self.wait_for_moment("model_ready", SECONDS_TO_MODEL)
 
     def wait_stored(self) -> "App":
         """Waits until the service worker holds everything that a visit without a network needs."""
-        self._wait("() => globalThis.onglet?.timeline?.offline_ready != null", SECONDS_TO_STORE)
-        return self
+        return self.wait_for_moment("offline_ready", SECONDS_TO_STORE)
 
-    def _wait(self, condition: str, seconds: float):
-        return self.page.wait_for_function(condition, timeout=seconds * 1000)
+    def wait_for_moment(self, name: str, seconds: float) -> "App":
+        condition = "name => globalThis.onglet?.timeline?.[name] != null"
+        self.page.wait_for_function(condition, arg=name, timeout=seconds * 1000)
+        return self
 
     def window(self) -> dict:
         """What the page tells about itself: timeline, facts, loaded, done, failed, ledger."""
-        return self.page.evaluate(
-            """() => JSON.parse(JSON.stringify({timeline: onglet.timeline, facts: onglet.facts,
-              loaded: onglet.loaded, done: onglet.done, failed: onglet.failed,
-              ledger: onglet.ledger()}))"""
-        )
+        return self.page.evaluate(WINDOW)
 
-    def type_question(self, text: str) -> None:
-        composer = self.page.locator(COMPOSER).last
-        composer.fill(text)
-        composer.press("Enter")
+    def press(self, key: str) -> None:
+        """Presses the button whose label is the word `key`."""
+        self.page.get_by_role("button", name=TABLES["en"][key], exact=True).first.click()
+
+    def shows(self, key: str) -> bool:
+        """Whether the sentence of `key` (up to its first gap) is on the screen."""
+        text = TABLES["en"][key].split("{")[0].strip()
+        return self.page.get_by_text(text).first.is_visible()
 
     def ask(self, text: str, grown: Callable[[str], None] = lambda new: None) -> Answer:
         """Asks in the composer; `grown` gets each new piece of the answer as it comes."""
-        self.page.evaluate(LISTEN)
-        self.type_question(text)
+        self.send(text)
         return self.read_answer(grown)
 
+    def send(self, text: str) -> None:
+        self.page.evaluate(LISTEN)
+        self.known_problems = self.page.locator(PROBLEM).count()
+        composer = self.page.locator(COMPOSER)
+        composer.fill(text)
+        composer.press("Enter")
+
     def read_answer(self, grown: Callable[[str], None] = lambda new: None) -> Answer:
-        """Reads the answer that is on its way to its end; raises AskFailed if there is none."""
+        """Reads the answer that was asked for to its end. Raises AskFailed."""
         shown = 0
         deadline = time.monotonic() + SECONDS_TO_ANSWER
         while time.monotonic() < deadline:
@@ -93,23 +108,36 @@ class App:
             if len(heard["text"]) > shown:
                 grown(heard["text"][shown:])
                 shown = len(heard["text"])
-            if heard["end"]:
-                return self._finish(heard)
-            if (sentence := self.error_sentence()) and not heard["text"]:
-                raise AskFailed(sentence)
+            if heard["end"] and heard["end"]["kind"] == "done":
+                return Answer(heard["text"].strip(), heard["end"])
+            if heard["end"] or self.new_problem():
+                raise AskFailed(self.wait_problem())
             time.sleep(POLL_SECONDS)
         raise AskFailed("The page did not finish its answer in time.")
 
-    def _finish(self, heard: dict) -> Answer:
-        if heard["end"]["kind"] == "failed":
-            raise AskFailed(self.error_sentence() or heard["end"]["code"])
-        return Answer(heard["text"].strip(), heard["end"])
+    def new_problem(self) -> str:
+        """The sentence of a problem that came since the last question, '' without one."""
+        problems = self.page.locator(PROBLEM)
+        fresh = problems.count() > self.known_problems
+        return problems.last.inner_text().strip() if fresh else ""
 
-    def error_sentence(self) -> str:
-        """The sentence of the newest error on the page, '' where there is none."""
-        alerts = self.page.locator("[role=alert]:visible")
-        return alerts.last.inner_text().strip() if alerts.count() else ""
+    def wait_problem(self) -> str:
+        """Waits for the sentence that explains what went wrong."""
+        deadline = time.monotonic() + SECONDS_TO_EXPLAIN
+        while time.monotonic() < deadline:
+            if sentence := self.new_problem():
+                return sentence
+            time.sleep(POLL_SECONDS)
+        raise AskFailed("The page showed no sentence about what went wrong.")
+
+    def open_model(self, file: Path) -> None:
+        """Opens a model file of this machine, as a person does from the model sheet."""
+        self.known_problems = self.page.locator(PROBLEM).count()
+        self.page.locator("[data-key=model]").click()
+        with self.page.expect_file_chooser() as chooser:
+            self.press("model.open")
+        chooser.value.set_files(file)
 
     def answers_on_screen(self) -> list[str]:
-        """The texts of the assistant's messages as a person reads them."""
-        return self.page.locator(".onglet-answer:visible").all_inner_texts()
+        """The texts of the model's messages as a person reads them."""
+        return [text.strip() for text in self.page.locator(ANSWER).all_inner_texts()]

@@ -1,4 +1,4 @@
-"""Drives the system's Firefox over its Marionette socket: open, run a script, type, go away.
+"""Drives the system's Firefox over its Marionette socket: open, run a script, type.
 
 The protocol is one JSON array a command, `[0, id, name, parameters]`, answered by `[1, id, error,
 result]`, each with its length in front. Mozilla's own client brings 15 packages for the same (and
@@ -33,7 +33,6 @@ PREFERENCES = {
     "toolkit.telemetry.enabled": False,
     "remote.prefs.recommended": True,
 }
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
 class FirefoxError(Exception):
@@ -92,11 +91,11 @@ class Firefox:
             time.sleep(0.1)
         raise FirefoxError(f"not within {seconds} s: {expression}")
 
-    def type_into(self, selector: str, text: str) -> None:
-        """Types with the keyboard; "\\ue007" is Enter."""
-        find = {"using": "css selector", "value": selector}
-        element = self.command("WebDriver:FindElement", find)[ELEMENT]
-        self.command("WebDriver:ElementSendKeys", {"id": element, "text": text})
+    def type_keys(self, text: str) -> None:
+        """Types into whatever has the focus; "\ue007" is Enter."""
+        strokes = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
+        keyboard = {"type": "key", "id": "keyboard", "actions": strokes}
+        self.command("WebDriver:PerformActions", {"actions": [keyboard]})
 
 
 @contextlib.contextmanager

@@ -1,0 +1,34 @@
+"""axe finds nothing serious on the chat page: in both themes, empty and with an answer, wide and
+on a phone, and with the sheets open."""
+
+import pytest
+
+from onglet_build import vendor
+
+RUN_AXE = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ['violations'] })
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html.slice(0, 120)).join(' | ')}`)
+}"""
+PHONE = {"width": 360, "height": 780}
+DESKTOP = {"width": 1280, "height": 860}
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    return (vendor.package("axe-core").folder / "axe.min.js").read_text()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_chat_page(open_app, server, axe, theme, viewport):
+    app = open_app(server, color_scheme=theme, viewport=viewport, reduced_motion="reduce")
+    app.wait_live().wait_model()
+    app.page.evaluate(axe)
+    assert app.page.evaluate(RUN_AXE) == []
+    app.ask("What is the capital of France?")
+    assert app.page.evaluate(RUN_AXE) == []
+    for sheet in ("model", "silence"):
+        app.page.locator(f"[data-key={sheet}]").click()
+        assert app.page.evaluate(RUN_AXE) == []
+        app.page.keyboard.press("Escape")

