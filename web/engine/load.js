@@ -125,7 +125,7 @@ async function fill(stream, source, prepared, kernels, { signal, progress }, sta
     progress(weights.position, source.bytes, stage);
   }
   if (!weights.complete) {
-    throw new Failure("truncated", { have: weights.position, need: source.bytes });
+    throw new Failure("truncated", { have: weights.position, need: weights.end });
   }
   weights.finish();
   return tokens;

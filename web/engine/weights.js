@@ -56,6 +56,12 @@ export class WeightStream {
     return this.weight === this.weights.length;
   }
 
+  /** How many bytes the file must have. */
+  get end() {
+    const last = this.weights[this.weights.length - 1];
+    return last.source + last.bytes;
+  }
+
   /**
    * @param {Uint8Array} bytes
    * @param {number} at
