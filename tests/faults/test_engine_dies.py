@@ -1,0 +1,133 @@
+"""A worker of the engine is killed, a load is cancelled: the page says one sentence and goes on."""
+
+import json
+
+import pytest
+
+from onglet.words import TABLES
+from onglet_build.driver import AskFailed
+from onglet_build.loopback import Loopback
+from onglet_build.policy import HEADERS
+
+QUESTION = "What is the capital of France?"
+LONG = "Write a long story about a lighthouse keeper and the sea."
+# Keeps the page's workers, so that a test can end one as a browser that is out of memory does.
+KEEP_WORKERS = """
+globalThis.startedWorkers = []
+globalThis.Worker = class extends Worker {
+  constructor(url, options) {
+    super(url, options)
+    startedWorkers.push({ url: String(url), worker: this })
+  }
+}
+"""
+KILL_ENGINE = """() => startedWorkers.filter(({ url }) => url.endsWith('engine/worker.js'))
+  .at(-1).worker.terminate()"""
+
+
+@pytest.fixture
+def app(new_context, server):
+    from onglet_build.driver import App
+
+    context = new_context(server)
+    context.add_init_script(KEEP_WORKERS)
+    return App(context.new_page(), server.url).open().wait_live().wait_model()
+
+
+def wait_first_words(app) -> None:
+    app.page.wait_for_function("() => heard.text.length > 20")
+
+
+def sentence(code: str) -> str:
+    return TABLES["en"][f"error.{code}"].split("{")[0].strip()
+
+
+def test_engine_worker_killed_while_answering(app):
+    app.send(LONG)
+    wait_first_words(app)
+    app.page.evaluate(KILL_ENGINE)
+    assert app.wait_problem().startswith(sentence("engine_died"))
+    assert app.answers_on_screen()[-1], "what was written before is kept"
+    assert "Paris" in app.ask(QUESTION).text
+
+
+def test_engine_worker_killed_while_resting(app):
+    assert "Paris" in app.ask(QUESTION).text
+    app.page.evaluate(KILL_ENGINE)
+    app.page.get_by_text(TABLES["en"]["notice.engine_back"]).wait_for()
+    assert "Paris" in app.ask(QUESTION).text
+
+
+def test_kernel_worker_killed_while_answering(app):
+    workers = NestedWorkers(app.page)
+    app.page.wait_for_timeout(300)
+    app.send(LONG)
+    wait_first_words(app)
+    workers.kill("kernel_worker.js")
+    assert app.wait_problem().startswith(sentence("engine_died"))
+    assert "Paris" in app.ask(QUESTION).text
+
+
+class NestedWorkers:
+    """Speaks DevTools to the workers that the page's workers started: Playwright can run code in
+    them, but not stop the endless C loop that a kernel worker is in."""
+
+    AUTO_ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False}
+
+    def __init__(self, page):
+        self.session = page.context.new_cdp_session(page)
+        self.found: dict[str, list[str]] = {}  # URL -> sessions from the page down to the worker
+        self.session.on("Target.attachedToTarget", lambda event: self.attached(event, []))
+        self.session.on("Target.receivedMessageFromTarget", self.received)
+        self.session.send("Target.setAutoAttach", self.AUTO_ATTACH)
+
+    def attached(self, event: dict, above: list[str]) -> None:
+        path = [*above, event["sessionId"]]
+        self.found[event["targetInfo"]["url"]] = path
+        if not above:
+            self.send(path, "Target.setAutoAttach", self.AUTO_ATTACH)
+
+    def received(self, event: dict) -> None:
+        message = json.loads(event["message"])
+        if message.get("method") == "Target.attachedToTarget":
+            self.attached(message["params"], [event["sessionId"]])
+
+    def send(self, path: list[str], method: str, parameters: dict) -> None:
+        for session in reversed(path):
+            message = json.dumps({"id": 1, "method": method, "params": parameters})
+            method = "Target.sendMessageToTarget"
+            parameters = {"sessionId": session, "message": message}
+        self.session.send(method, parameters)
+
+    def kill(self, name: str) -> None:
+        path = next(path for url, path in self.found.items() if url.endswith(name))
+        self.send(path, "Runtime.terminateExecution", {})
+        self.send(path, "Runtime.evaluate", {"expression": "self.close()"})
+
+
+@pytest.fixture
+def slow_server(site):
+    """The model comes at 10 MB a second: time to press a button."""
+    with Loopback({"/": site}, headers=HEADERS, slow_part="/models/", delay=0.1) as running:
+        yield running
+
+
+def test_load_cancelled_and_begun_again(open_app, slow_server):
+    app = open_app(slow_server).wait_live()
+    app.page.locator("[data-key=model]").click()
+    app.press("model.cancel")
+    app.page.get_by_text(TABLES["en"]["model.cancelled"]).first.wait_for()
+    slow_server.delay = 0
+    app.press("model.load")
+    app.wait_model()
+    app.page.keyboard.press("Escape")
+    assert "Paris" in app.ask(QUESTION).text
+
+
+def test_question_without_a_model_waits_for_one(open_app, slow_server):
+    app = open_app(slow_server).wait_live()
+    app.page.locator("[data-key=model]").click()
+    app.press("model.cancel")
+    app.page.keyboard.press("Escape")
+    with pytest.raises(AskFailed, match="No model is loaded"):
+        app.ask(QUESTION)

@@ -1,0 +1,77 @@
+"""Files that are no good model, opened through the page: one plain sentence each, and the model that
+was there goes on answering."""
+
+from pathlib import Path
+
+import pytest
+
+from onglet.words import TABLES
+from onglet_build import tiny_model, vendor
+
+QUESTION = "What is the capital of France?"
+
+
+def sentence(code: str) -> str:
+    """The beginning of an error's English sentence, up to its first gap."""
+    return TABLES["en"][f"error.{code}"].split("{")[0].strip()
+
+
+def truncated(path: Path) -> None:
+    with vendor.model_file().open("rb") as whole:
+        path.write_bytes(whole.read(3_000_000))
+
+
+def cut_in_header(path: Path) -> None:
+    with vendor.model_file().open("rb") as whole:
+        path.write_bytes(whole.read(1000))
+
+
+def unknown_architecture(path: Path) -> None:
+    tiny_model.write(path, tiny_model.VARIANTS["Q8_0"], architecture="mamba9")
+
+
+def zip_renamed(path: Path) -> None:
+    path.write_bytes(b"PK\x03\x04" + bytes(5000))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+FILES = {
+    truncated: "truncated",
+    cut_in_header: "truncated",
+    unknown_architecture: "unknown_architecture",
+    zip_renamed: "not_gguf",
+    empty: "empty_file",
+}
+
+
+def test_each_bad_file_gets_its_sentence(app_page, tmp_path):
+    """In one page, one after the other, as somebody tries whose downloads keep failing."""
+    for write, code in FILES.items():
+        path = tmp_path / f"{write.__name__}.gguf"
+        write(path)
+        app_page.open_model(path)
+        assert app_page.wait_problem().startswith(sentence(code)), write.__name__
+        app_page.page.keyboard.press("Escape")
+    assert "Paris" in app_page.ask(QUESTION).text
+
+
+@pytest.mark.parametrize("variant", ["F32", "Q4_0"])
+def test_a_good_file_answers(app_page, tmp_path, variant):
+    """The same way, with a file that is fine: the refusals above are not the only answer it has."""
+    path = tmp_path / "tiny.gguf"
+    tiny_model.write(path, tiny_model.VARIANTS[variant])
+    app_page.open_model(path)
+    app_page.page.wait_for_function("() => onglet.loaded.card.name === 'Tiny test model'")
+    app_page.page.keyboard.press("Escape")
+    assert app_page.ask("hello").done["answer_tokens"] > 0
+
+
+def test_over_long_question(app_page):
+    """Far more than the context holds: refused with a sentence, and the next question is answered."""
+    app_page.send("word " * 12_000)
+    assert app_page.wait_problem().startswith(sentence("prompt_too_long"))
+    app_page.press("chat.new")
+    assert "Paris" in app_page.ask(QUESTION).text
