@@ -70,7 +70,7 @@ def test_a_good_file_answers(app_page, tmp_path, variant):
 
 
 def test_over_long_question(app_page):
-    """Far more than the context holds: refused with a sentence, and the next question is answered."""
+    """More than the context holds: refused with a sentence; the next question is answered."""
     app_page.send("word " * 12_000)
     assert app_page.wait_problem().startswith(sentence("prompt_too_long"))
     app_page.press("chat.new")
