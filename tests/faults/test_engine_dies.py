@@ -21,6 +21,7 @@ globalThis.Worker = class extends Worker {
   }
 }
 """
+AUTO_ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False}
 KILL_ENGINE = """() => startedWorkers.filter(({ url }) => url.endsWith('engine/worker.js'))
   .at(-1).worker.terminate()"""
 
@@ -72,20 +73,18 @@ class NestedWorkers:
     """Speaks DevTools to the workers that the page's workers started: Playwright can run code in
     them, but not stop the endless C loop that a kernel worker is in."""
 
-    AUTO_ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False}
-
     def __init__(self, page):
         self.session = page.context.new_cdp_session(page)
         self.found: dict[str, list[str]] = {}  # URL -> sessions from the page down to the worker
         self.session.on("Target.attachedToTarget", lambda event: self.attached(event, []))
         self.session.on("Target.receivedMessageFromTarget", self.received)
-        self.session.send("Target.setAutoAttach", self.AUTO_ATTACH)
+        self.session.send("Target.setAutoAttach", AUTO_ATTACH)
 
     def attached(self, event: dict, above: list[str]) -> None:
         path = [*above, event["sessionId"]]
         self.found[event["targetInfo"]["url"]] = path
         if not above:
-            self.send(path, "Target.setAutoAttach", self.AUTO_ATTACH)
+            self.send(path, "Target.setAutoAttach", AUTO_ATTACH)
 
     def received(self, event: dict) -> None:
         message = json.loads(event["message"])

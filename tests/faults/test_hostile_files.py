@@ -1,5 +1,5 @@
-"""Files that are no good model, opened through the page: one plain sentence each, and the model that
-was there goes on answering."""
+"""Files that are no good model, opened through the page: one plain sentence each, and the model
+that was there goes on answering."""
 
 from pathlib import Path
 
