@@ -39,15 +39,67 @@ class Variant:
     embedding: Type
     tied: bool
     seed: int
-    answer: tuple[int, ...] = ()
+    answer: tuple[int, ...]
 
 
 VARIANTS = {
-    "F32": Variant(Type.F32, Type.F32, tied=False, seed=0),
-    "F16": Variant(Type.F16, Type.F16, tied=True, seed=0),
-    "Q8_0": Variant(Type.Q8_0, Type.Q8_0, tied=False, seed=0),
-    "Q4_0": Variant(Type.Q4_0, Type.Q4_0, tied=True, seed=0),
-    "Q4_1": Variant(Type.Q4_1, Type.Q8_0, tied=True, seed=0),
+    "F32": Variant(
+        Type.F32,
+        Type.F32,
+        tied=False,
+        seed=3617,
+        answer=(297, 269, 267, 112, 74, 270, 260, 286, 69, 269, 311, 2),
+    ),
+    "F16": Variant(
+        Type.F16,
+        Type.F16,
+        tied=True,
+        seed=1133,
+        answer=(262, 316, 296, 280, 272, 296, 280, 280, 272, 301, 84, 304, 2),
+    ),
+    "Q8_0": Variant(
+        Type.Q8_0,
+        Type.Q8_0,
+        tied=False,
+        seed=3617,
+        answer=(297, 269, 267, 112, 74, 270, 260, 286, 69, 269, 311, 2),
+    ),
+    "Q4_0": Variant(
+        Type.Q4_0,
+        Type.Q4_0,
+        tied=True,
+        seed=7423,
+        answer=(265, 296, 308, 315, 315, 315, 315, 272, 315, 272, 315, 124, 315, 297, 2),
+    ),
+    "Q4_1": Variant(
+        Type.Q4_1,
+        Type.Q8_0,
+        tied=True,
+        seed=4831,
+        answer=(
+            271,
+            294,
+            73,
+            289,
+            73,
+            295,
+            268,
+            73,
+            295,
+            109,
+            318,
+            73,
+            264,
+            75,
+            75,
+            72,
+            296,
+            282,
+            292,
+            92,
+            2,
+        ),
+    ),
 }
 
 
@@ -149,7 +201,7 @@ def weights(variant: Variant) -> dict[str, numpy.ndarray]:
 
 
 def _matrix(random: numpy.random.Generator, rows: int, columns: int) -> numpy.ndarray:
-    return (random.standard_normal((rows, columns)) * 1.5 / columns**0.5).astype(float32)
+    return (random.standard_normal((rows, columns)) * 1.2 / columns**0.5).astype(float32)
 
 
 def _vector(random: numpy.random.Generator) -> numpy.ndarray:
@@ -160,7 +212,7 @@ def _vocabulary_matrix(random: numpy.random.Generator) -> numpy.ndarray:
     """Rows of bytes that are no letters are small, so that answers are readable; one ends turns."""
     rows = random.standard_normal((len(vocabulary()), WIDTH)).astype(float32)
     for token, text in enumerate(vocabulary()):
-        if not all(letter.isascii() and letter.isalpha() or letter == "Ġ" for letter in text):
+        if not all((letter.isascii() and letter.isalpha()) or letter == "Ġ" for letter in text):
             rows[token] *= 0.3
     rows[END_OF_TURN] *= 3.5
     return rows / WIDTH**0.5

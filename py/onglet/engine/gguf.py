@@ -250,13 +250,15 @@ class _Cursor:
     def count(self, limit: int, each: int, where: str) -> int:
         """A number of things of at least `each` bytes that follow."""
         count = self.u64()
-        if count > limit or count * each > self.file_bytes - self.position:
+        if count > limit:
             raise Refused("broken_header", where=where)
+        if self.position + count * each > self.file_bytes:
+            self.missing(self.position + count * each)
         return count
 
     def text(self, where: str) -> Text:
         length = self.u64()
-        if length > self.file_bytes:
+        if length > HEADER_LIMIT:
             raise Refused("broken_header", where=where)
         return Text(self.take(length), length)
 
@@ -284,7 +286,7 @@ class _Cursor:
         if kind not in SCALARS and kind != STRING:
             raise Refused("broken_header", where=where)
         each = 8 if kind == STRING else SCALARS[kind].size
-        count = self.count(self.file_bytes, each, where)
+        count = self.count(HEADER_LIMIT // each, each, where)
         start = self.position
         if kind == STRING:
             self._walk_strings(count)
