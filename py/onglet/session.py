@@ -53,7 +53,7 @@ class Loading:
 
 class Session:
     """Tells listeners of: `model` (loading, loaded or failed), `turns` (all changed), `turn` (one
-    changed), `words` (an answer grew), `outside` (ledger, connection), `engine_back`, `settings`."""
+    changed), `words` (an answer grew), `outside` (ledger, connection), `engine_back`."""
 
     def __init__(self):
         self.conversation = Conversation()
@@ -242,7 +242,7 @@ class Session:
             self._tell("turn", turn)
 
     async def _model(self) -> None:
-        """Waits for a model that is loading. Raises Refused no_model if there is none after that."""
+        """Waits for a model that is loading. Raises Refused no_model if there is none then."""
         while self.loading:
             await asyncio.wait([self._load])
         if not self.loaded:

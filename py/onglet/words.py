@@ -1,8 +1,8 @@
 """Says every sentence of the interface in the chosen language: `say(key, **values)`.
 
-The sentences are rows of words/<language>.json, read once at import. A gap may name how its value is
-written: `{have:size}` (bytes), `{count:number}`, `{rate:rate}`, `{left:seconds}`, or the prefix of
-another key: `{looks_like:looks_like}`. Knows nothing of screens.
+The sentences are rows of words/<language>.json, read once at import. A gap may name how its value
+is written: `{have:size}` (bytes), `{count:number}`, `{rate:rate}`, `{left:seconds}`, or the prefix
+of another key: `{looks_like:looks_like}`. Knows nothing of screens.
 """
 
 import json
@@ -80,12 +80,13 @@ def seconds(value: float) -> str:
     return f"{number(value, 0 if value >= 10 else 1)}{NO_BREAK_SPACE}s"
 
 
-class _Formatter(string.Formatter):
-    WRITERS = {"number": number, "rate": rate, "size": size, "seconds": seconds}
+WRITERS = {"number": number, "rate": rate, "size": size, "seconds": seconds}
 
+
+class _Formatter(string.Formatter):
     def format_field(self, value, spec: str) -> str:
-        if spec in self.WRITERS:
-            return self.WRITERS[spec](value)
+        if spec in WRITERS:
+            return WRITERS[spec](value)
         return say(f"{spec}.{value}") if spec else str(value)
 
 

@@ -1,5 +1,10 @@
 /** What py/onglet/components.py shows: each name is a class there. */
 import { renderBar } from "./bar.js";
 import { renderChat } from "./chat.js";
+import { renderSheet } from "./sheet.js";
 
-export default { Bar: { render: renderBar }, Chat: { render: renderChat } };
+export default {
+  Bar: { render: renderBar },
+  Chat: { render: renderChat },
+  Sheet: { render: renderSheet },
+};

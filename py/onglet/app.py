@@ -1,0 +1,214 @@
+"""Builds the app: bar, pages, sheets, theme. Made once at build time, in English, and woken in the
+tab by `start`. Knows which parts there are, not what they do."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from panel_material_ui import Column, Page
+
+from onglet import words
+from onglet.browser.bridge import Bridge
+from onglet.components import Bar
+from onglet.pages.chat import ChatPage
+from onglet.session import Session
+from onglet.sheets.model import ModelSheet
+from onglet.sheets.silence import SilenceSheet
+from onglet.words import say
+
+THEMES = ("system", "light", "dark")
+SHORTCUTS = {"send": "enter", "line": "shift_enter", "stop": "escape", "new": "new_chat"}
+LIGHT = {
+    "paper": "#FBFAF7", "raised": "#FFFFFF", "ink": "#1C2024", "muted": "#5E6670",
+    "line": "#E4E1DA", "accent": "#0B6E69", "on_accent": "#FFFFFF", "error": "#B3261E",
+    "warning": "#9A5B00",
+}  # fmt: skip
+DARK = {
+    "paper": "#15181B", "raised": "#1B1F23", "ink": "#E8E6E1", "muted": "#9AA3AB",
+    "line": "#2A2F34", "accent": "#5CC4BC", "on_accent": "#0E2422", "error": "#F2A29B",
+    "warning": "#E2A84B",
+}  # fmt: skip
+PAGE_LOOK = {
+    "backgroundColor": "var(--paper)",
+    ".MuiAppBar-root": {
+        "backgroundColor": "var(--paper) !important",
+        "backgroundImage": "none",
+        "color": "var(--ink) !important",
+        "boxShadow": "none",
+        "borderBottom": "1px solid var(--line)",
+        "height": "48px",
+    },
+    ".MuiToolbar-root": {"minHeight": "48px !important", "padding": "0 !important", "margin": 0},
+    "main.main": {"backgroundColor": "var(--paper)"},
+}
+
+
+def material(colours: dict[str, str]) -> dict:
+    """Material's theme from our colours."""
+    return {
+        "palette": {
+            "primary": {"main": colours["accent"], "contrastText": colours["on_accent"]},
+            "error": {"main": colours["error"]},
+            "warning": {"main": colours["warning"]},
+            "background": {"default": colours["paper"], "paper": colours["raised"]},
+            "text": {"primary": colours["ink"], "secondary": colours["muted"]},
+            "divider": colours["line"],
+        },
+        "typography": {"fontFamily": "system-ui, sans-serif", "fontSize": 14},
+        "shape": {"borderRadius": 10},
+        "transitions": {"duration": {"enteringScreen": 140, "leavingScreen": 110}},
+    }
+
+
+def build() -> "App":
+    return App()
+
+
+class App:
+    def __init__(self):
+        self.session = Session()
+        self.theme = "system"
+        self.bridge: Bridge | None = None
+        self._relabels: list[Callable[[], None]] = []
+        self._tasks: set[asyncio.Task] = set()
+        self.bar = Bar(sizing_mode="stretch_width", margin=0)
+        self.chat_page = ChatPage(self)
+        self.model_sheet = ModelSheet(self)
+        self.silence_sheet = SilenceSheet(self)
+        self.page = self._page()
+        self._listen()
+        self.on_language(self._relabel_bar)
+        self._relabel_bar()
+
+    def _page(self) -> Page:
+        drawers = (self.model_sheet.drawer, self.silence_sheet.drawer)
+        main = Column(self.chat_page.chat, *drawers, sizing_mode="stretch_both", margin=0)
+        return Page(
+            header=[self.bar],
+            main=[main],
+            theme_config={"light": material(LIGHT), "dark": material(DARK)},
+            theme_toggle=False,
+            busy_indicator=None,
+            sx=PAGE_LOOK,
+        )
+
+    def _listen(self) -> None:
+        self.bar.hear(
+            model=lambda _: self.model_sheet.open(),
+            silence=lambda _: self.silence_sheet.open(),
+            new=lambda _: self.chat_page.new_chat(),
+            language=lambda message: self._choose_language(message["value"]),
+            theme=lambda message: self._choose_theme(message["value"]),
+        )
+        for name in ("model", "turn"):
+            self.session.on(name, lambda _: self._draw_model_chip())
+        self.session.on("outside", lambda _: self._draw_silence_chip())
+
+    def on_language(self, relabel: Callable[[], None]) -> None:
+        """Calls `relabel` after each change of language."""
+        self._relabels.append(relabel)
+
+    def set_language(self, code: str) -> None:
+        """Says everything in another language, in place."""
+        words.speak(code)
+        for relabel in self._relabels:
+            relabel()
+
+    async def start(self, bridge: Bridge) -> None:
+        """Connects with the page and the engine, after the snapshot was restored."""
+        self.bridge = bridge
+        bridge.on_event("shortcut", self._shortcut)
+        self.theme = await bridge.call("recall", name="theme") or "system"
+        self.bar.theme = self.theme
+        await self.session.start(bridge)
+        self._warn()
+
+    def run(self, work: Coroutine) -> None:
+        """Runs work beside everything else, and keeps it from being collected."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def copy(self, text: str) -> None:
+        self.run(self.bridge.call("copy_text", text=text))
+
+    def _shortcut(self, name: str) -> None:
+        if name == "new_chat":
+            self.chat_page.new_chat()
+        elif name == "stop":
+            self.chat_page.escape()
+
+    def _choose_language(self, code: str) -> None:
+        self.set_language(code)
+        self.run(self.bridge.call("remember", name="language", value=code))
+
+    def _choose_theme(self, theme: str) -> None:
+        self.theme = self.bar.theme = theme
+        dark = self.session.facts.get("dark", False) if theme == "system" else theme == "dark"
+        self.page.dark_theme = dark
+        remembered = "" if theme == "system" else theme
+        self.run(self.bridge.call("remember", name="theme", value=remembered))
+
+    def _warn(self) -> None:
+        """Says in plain words what this browser cannot do here."""
+        if not self.session.facts["isolated"]:
+            self.chat_page.notice("notice.one_thread", "warning")
+        if not self.session.facts["service_worker"]:
+            self.chat_page.notice("notice.no_storage", "warning")
+
+    # The bar
+
+    def _relabel_bar(self) -> None:
+        names = {"new": "chat.new", "menu": "bar.menu", "language": "bar.language"}
+        names |= {"theme": "bar.theme", "keys": "bar.keys", "title": "chat.title"}
+        languages = [[code, words.TABLES[code]["language.name"]] for code in words.LANGUAGES]
+        self.bar.labels = {
+            **{name: say(key) for name, key in names.items()},
+            "document": f"{say('chat.title')} · {say('app.title')}",
+            "languages": languages,
+            "themes": [[theme, say(f"theme.{theme}")] for theme in THEMES],
+            "shortcuts": [[say(f"keys.{k}"), say(f"key.{v}")] for k, v in SHORTCUTS.items()],
+        }
+        self.bar.language = words.spoken()
+        self._draw_model_chip()
+        self._draw_silence_chip()
+
+    def _draw_model_chip(self) -> None:
+        kind, name, more = self._model_state()
+        label = say("model.chip.label", text=f"{name} {more}".strip())
+        chip = {"kind": kind, "name": name, "more": more, "label": label}
+        if chip != self.bar.model_chip:
+            self.bar.model_chip = chip
+
+    def _model_state(self) -> tuple[str, str, str]:
+        """(look, name, what else) of the model chip."""
+        session = self.session
+        if session.loading or not session.engine:
+            return "loading", self._loading_words(), ""
+        if not session.loaded:
+            return ("problem" if session.problem else "none"), say("model.chip.none"), ""
+        speed = say("model.chip.speed", rate=session.speed) if session.speed else ""
+        kind = "problem" if session.problem else "ready"
+        return kind, short_name(session.loaded.card.get("name") or ""), speed
+
+    def _loading_words(self) -> str:
+        loading = self.session.loading
+        if not loading or not loading.stage:
+            return say("model.chip.starting")
+        if loading.stage == "download" and loading.total:
+            return say("model.chip.loading", received=loading.received, total=loading.total)
+        return say("model.chip.preparing")
+
+    def _draw_silence_chip(self) -> None:
+        ledger = self.session.ledger
+        sent = ledger["bytes"]
+        self.bar.silence_chip = {
+            "sent": bool(ledger["off_origin_requests"]),
+            "text": say("silence.chip", sent=sent),
+            "short": say("silence.chip.short", sent=sent),
+            "label": say("silence.chip.label", sent=sent),
+        }
+
+
+def short_name(name: str) -> str:
+    """A model's name without what every chat model adds to it."""
+    return name.replace("-", " ").replace("Instruct", "").replace("  ", " ").strip() or "?"

@@ -1,0 +1,69 @@
+"""The parts of the page that are our own: drawn by web/components/, told and heard from here.
+
+They replace pmui's chat because an answer may grow by 400 tokens a second: one message to these
+costs 0.4 ms of this worker, one `ChatInterface.stream` 6 to 9 ms (docs/decisions.md). Knows what
+the parts can show, not what it means.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import param
+from panel.custom import JSComponent
+
+MODULE = "onglet:components/index.js"  # mount.js knows where that is
+
+
+class Component(JSComponent):
+    """A part whose class has the name of what the module exports."""
+
+    _esm = "export default {}"  # never sent: the page loads MODULE
+    __abstract = True
+
+    def __init__(self, **params: Any):
+        super().__init__(**params)
+        self._heard: dict[str, Callable[[dict], Any]] = {}
+
+    def _get_properties(self, doc) -> dict[str, Any]:
+        properties = super()._get_properties(doc)
+        properties.update(bundle="url", esm=MODULE, css_bundle=None, importmap={})
+        return properties
+
+    def hear(self, **listeners: Callable[[dict], Any]) -> None:
+        """Calls a listener with each message of its kind that the part sends."""
+        self._heard.update(listeners)
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        """Sends a message to the part."""
+        self._send_msg({"kind": kind, **fields})
+
+    def _handle_msg(self, data: dict) -> None:
+        listener = self._heard.get(data.get("kind", ""))
+        return listener(data) if listener else None
+
+
+class Bar(Component):
+    """The top bar. Sends: `model`, `silence`, `new`, `language` and `theme` (value)."""
+
+    labels = param.Dict(default={})
+    model_chip = param.Dict(default={})
+    silence_chip = param.Dict(default={})
+    language = param.String(default="en")
+    theme = param.String(default="system")
+
+
+class Chat(Component):
+    """Turns and composer. Sends: `ready`, `ask` (text), `stop`, `copy` (id), `regenerate`, `edit`,
+    `cancel_edit`, `notice` (id, act), and the names of a problem's actions."""
+
+    labels = param.Dict(default={})
+    welcome = param.Dict(default={})
+    notices = param.List(default=[])
+    status = param.Dict(default={"busy": False, "text": "", "context": "", "editing": False})
+
+
+class Sheet(Component):
+    """The words of a side sheet: sections, drawn in order. Sends `close` and its buttons' names."""
+
+    labels = param.Dict(default={"title": "", "close": ""})
+    sections = param.List(default=[])

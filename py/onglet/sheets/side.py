@@ -1,0 +1,61 @@
+"""The frame that all sheets share: from the right on wide screens, from below on phones."""
+
+from typing import Any
+
+from panel_material_ui import Drawer
+
+from onglet.components import Sheet
+from onglet.words import say
+
+WIDTH = 420
+LOOK = {
+    "backgroundColor": "var(--raised)",
+    "backgroundImage": "none",
+    "color": "var(--ink)",
+    "boxShadow": "var(--shadow)",
+    "maxWidth": "100vw",
+    "@media (max-width: 600px)": {
+        "width": "100vw !important",
+        "top": "auto !important",
+        "bottom": 0,
+        "height": "auto",
+        "maxHeight": "88dvh",
+        "borderRadius": "16px 16px 0 0",
+    },
+}
+
+
+class SideSheet:
+    """Words on top, then controls. `self.sheet.sections` is what a subclass fills."""
+
+    title = ""  # a key of the words
+
+    def __init__(self, *controls: Any):
+        self.sheet = Sheet(sizing_mode="stretch_width", margin=0)
+        self.sheet.hear(close=lambda _: self.close())
+        self.drawer = Drawer(self.sheet, *controls, anchor="right", size=WIDTH, sx=LOOK)
+
+    def relabel(self) -> None:
+        self.sheet.labels = {"title": say(self.title), "close": say("model.close")}
+        self.draw()
+
+    def draw(self) -> None:
+        """Fills the sections anew."""
+        raise NotImplementedError
+
+    def open(self) -> None:
+        self.drawer.open = True
+
+    def close(self) -> None:
+        self.drawer.open = False
+
+
+def text(key: str, look: str = "", **values: Any) -> dict:
+    return {"kind": "text", "text": say(key, **values), "look": look}
+
+
+def buttons(**keys: str) -> dict:
+    """Buttons by name; the first one is the main one."""
+    listed = [{"name": name, "label": say(key), "main": False} for name, key in keys.items()]
+    listed[0]["main"] = True
+    return {"kind": "buttons", "buttons": listed}

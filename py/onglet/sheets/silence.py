@@ -1,0 +1,42 @@
+"""What left this tab: the ledger of requests to other sites, and what that promise covers."""
+
+from typing import Any
+
+from onglet.sheets.side import SideSheet, text
+from onglet.words import say
+
+
+class SilenceSheet(SideSheet):
+    title = "silence.title"
+
+    def __init__(self, app: Any):
+        super().__init__()
+        self.session = app.session
+        self.session.on("outside", lambda _: self.draw())
+        app.on_language(self.relabel)
+        self.relabel()
+
+    def draw(self) -> None:
+        ledger = self.session.ledger
+        stored = self.session.offline_ready or self.session.facts.get("service_worker")
+        self.sheet.sections = [
+            text("silence.sent", "big", sent=ledger["bytes"]),
+            *self._requests(ledger),
+            text("silence.meaning"),
+            text("silence.offline_ready" if stored else "silence.offline_not"),
+            text("silence.online" if self.session.online else "silence.offline"),
+            text("silence.kept", "muted"),
+            text("silence.cover", "muted"),
+        ]
+
+    def _requests(self, ledger: dict) -> list[dict]:
+        """Which other sites were asked; a refused request never left."""
+        entries = ledger["entries"]
+        if not entries:
+            return [text("silence.none")]
+        hosts = [self._entry(entry) for entry in entries]
+        return [text("silence.requests", count=len(entries)), {"kind": "list", "items": hosts}]
+
+    def _entry(self, entry: dict) -> str:
+        refused = "silence.refused" if entry.get("refused") else "silence.answered"
+        return say(refused, host=entry["host"])
