@@ -78,10 +78,9 @@ def main(arguments: list[str]) -> int:
     contenders = list_contenders(quick)
     print(f"load of this machine before: {load_average()}", flush=True)
     with Loopback(folders(), headers=HEADERS) as server, chromium() as browser:
-        for number in range(1 if quick else ROUNDS):
-            for contender in contenders:
-                print(f"round {number + 1}: {label(contender)} ...", flush=True)
-                run_round(browser, server, contender, quick)
+        for contender in turns(contenders, quick):
+            print(f"{label(contender)} ...", flush=True)
+            run_round(browser, server, contender, quick)
     starts = measure_starts(1 if quick else ROUNDS)
     report(contenders, starts)
     print(f"load of this machine after: {load_average()}")
@@ -105,6 +104,11 @@ def list_contenders(quick: bool) -> list[Contender]:
             ("onnxruntime-web", onnxruntime, "onnxruntime", graph),
         )
     ]
+
+
+def turns(contenders: list[Contender], quick: bool) -> list[Contender]:
+    """The order of the runs: in rounds; a quick run has Onglet before and after the others."""
+    return [*contenders, contenders[0]] if quick else contenders * ROUNDS
 
 
 def onglet_version() -> str:
@@ -184,7 +188,7 @@ def measure_starts(rounds: int) -> dict[str, list[dict]]:
     starts = {"cold": [], "warm": []}
     with Loopback({"/": DIST}, headers=HEADERS) as server, sync_playwright() as playwright:
         for number in range(rounds):
-            print(f"round {number + 1}: start of the app, cold and warm ...", flush=True)
+            print(f"start of the app, profile {number + 1}: cold and warm ...", flush=True)
             with tempfile.TemporaryDirectory() as profile:
                 context = launch_persistent_chromium(playwright, Path(profile))
                 starts["cold"].append(measure_start(context, server.url, wait_stored=True))
@@ -222,7 +226,7 @@ def start_rows(starts: dict[str, list[dict]]) -> list[dict]:
 
 def report(contenders: list[Contender], starts: dict[str, list[dict]]) -> None:
     print("\ntokens per second: median (lowest-highest)")
-    print(f"{'':26} {'prompt':>6} {'prefill':>22} {'decode':>20} {'load s':>7} {'peak MB':>8}")
+    print(f"{'':30} {'prompt':>6} {'prefill':>22} {'decode':>20} {'load s':>7} {'peak MB':>8}")
     for prompt in PROMPTS:
         for contender in contenders:
             print(line_of(contender, prompt))
@@ -241,7 +245,7 @@ def line_of(contender: Contender, prompt: str) -> str:
     row = contender.row(prompt)
     rates = [spread(contender.rates(prompt, phase), 1) for phase in ("prefill", "decode")]
     peak = f"{row['peak_bytes'] / 1e6:.0f}" if row["peak_bytes"] else "-"
-    start = f"{label(contender):26} {row['prompt_tokens']:6} {rates[0]:>22} {rates[1]:>20}"
+    start = f"{label(contender):30} {row['prompt_tokens']:6} {rates[0]:>22} {rates[1]:>20}"
     return f"{start} {row['load_seconds']:7.2f} {peak:>8}"
 
 
