@@ -2,14 +2,16 @@
 tab by `start`. Knows which parts there are, not what they do."""
 
 import asyncio
+import importlib
+import pkgutil
 from collections.abc import Callable, Coroutine
+from types import ModuleType
 
 from panel_material_ui import Column, Page
 
-from onglet import words
+from onglet import pages, words
 from onglet.browser.bridge import Bridge
 from onglet.components import Bar
-from onglet.pages.chat import ChatPage
 from onglet.session import Session
 from onglet.sheets.model import ModelSheet
 from onglet.sheets.silence import SilenceSheet
@@ -59,6 +61,12 @@ def material(colours: dict[str, str]) -> dict:
     }
 
 
+def page_modules() -> list[ModuleType]:
+    """The modules of the pages folder, by name."""
+    names = sorted(found.name for found in pkgutil.iter_modules(pages.__path__))
+    return [importlib.import_module(f"onglet.pages.{name}") for name in names]
+
+
 def build() -> "App":
     return App()
 
@@ -69,9 +77,11 @@ class App:
         self.theme = "system"
         self.bridge: Bridge | None = None
         self._relabels: list[Callable[[], None]] = []
+        self._shortcuts: dict[str, Callable[[], None]] = {}
         self._tasks: set[asyncio.Task] = set()
         self.bar = Bar(sizing_mode="stretch_width", margin=0)
-        self.chat_page = ChatPage(self)
+        self.pages = page_modules()
+        self.views = [page.view(self) for page in self.pages]
         self.model_sheet = ModelSheet(self)
         self.silence_sheet = SilenceSheet(self)
         self.page = self._page()
@@ -81,7 +91,7 @@ class App:
 
     def _page(self) -> Page:
         drawers = (self.model_sheet.drawer, self.silence_sheet.drawer)
-        main = Column(self.chat_page.chat, *drawers, sizing_mode="stretch_both", margin=0)
+        main = Column(*self.views, *drawers, sizing_mode="stretch_both", margin=0)
         return Page(
             header=[self.bar],
             main=[main],
@@ -95,7 +105,7 @@ class App:
         self.bar.hear(
             model=lambda _: self.model_sheet.open(),
             silence=lambda _: self.silence_sheet.open(),
-            new=lambda _: self.chat_page.new_chat(),
+            new=lambda _: self._shortcut("new_chat"),
             language=lambda message: self._choose_language(message["value"]),
             theme=lambda message: self._choose_theme(message["value"]),
         )
@@ -120,7 +130,6 @@ class App:
         self.theme = await bridge.call("recall", name="theme") or "system"
         self.bar.theme = self.theme
         await self.session.start(bridge)
-        self._warn()
 
     def run(self, work: Coroutine) -> None:
         """Runs work beside everything else, and keeps it from being collected."""
@@ -131,11 +140,13 @@ class App:
     def copy(self, text: str) -> None:
         self.run(self.bridge.call("copy_text", text=text))
 
+    def on_shortcut(self, name: str, act: Callable[[], None]) -> None:
+        """Does `act` when the keys of that name (web/page/gestures.js) are pressed."""
+        self._shortcuts[name] = act
+
     def _shortcut(self, name: str) -> None:
-        if name == "new_chat":
-            self.chat_page.new_chat()
-        elif name == "stop":
-            self.chat_page.escape()
+        if name in self._shortcuts:
+            self._shortcuts[name]()
 
     def _choose_language(self, code: str) -> None:
         self.set_language(code)
@@ -148,22 +159,15 @@ class App:
         remembered = "" if theme == "system" else theme
         self.run(self.bridge.call("remember", name="theme", value=remembered))
 
-    def _warn(self) -> None:
-        """Says in plain words what this browser cannot do here."""
-        if not self.session.facts["isolated"]:
-            self.chat_page.notice("notice.one_thread", "warning")
-        if not self.session.facts["service_worker"]:
-            self.chat_page.notice("notice.no_storage", "warning")
-
     # The bar
 
     def _relabel_bar(self) -> None:
         names = {"new": "chat.new", "menu": "bar.menu", "language": "bar.language"}
-        names |= {"theme": "bar.theme", "keys": "bar.keys", "title": "chat.title"}
+        names |= {"theme": "bar.theme", "keys": "bar.keys", "title": self.pages[0].TITLE}
         languages = [[code, words.TABLES[code]["language.name"]] for code in words.LANGUAGES]
         self.bar.labels = {
             **{name: say(key) for name, key in names.items()},
-            "document": f"{say('chat.title')} · {say('app.title')}",
+            "document": f"{say(self.pages[0].TITLE)} · {say('app.title')}",
             "languages": languages,
             "themes": [[theme, say(f"theme.{theme}")] for theme in THEMES],
             "shortcuts": [[say(f"keys.{k}"), say(f"key.{v}")] for k, v in SHORTCUTS.items()],

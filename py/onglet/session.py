@@ -53,7 +53,8 @@ class Loading:
 
 class Session:
     """Tells listeners of: `model` (loading, loaded or failed), `turns` (all changed), `turn` (one
-    changed), `words` (an answer grew), `outside` (ledger, connection), `engine_back`."""
+    changed), `words` (an answer grew), `outside` (ledger, connection), `facts`
+    (of the browser), `engine_back`."""
 
     def __init__(self):
         self.conversation = Conversation()
@@ -106,6 +107,7 @@ class Session:
             self._tell("model")
         self.facts = await bridge.call("facts")
         self.online = self.facts["online"]
+        self._tell("facts", self.facts)
         self._outside("ledger", await bridge.call("ledger"))
 
     def _outside(self, name: str, value: Any) -> None:

@@ -44,6 +44,14 @@ def has(key: str) -> bool:
     return key in TABLES[_language]
 
 
+def explain(code: str, values: dict) -> str:
+    """The sentence for an error; an unknown code, or values that do not fit, get a general one."""
+    try:
+        return say(f"error.{code}", **values)
+    except (KeyError, ValueError, TypeError):
+        return say("error.unknown", code=code)
+
+
 def is_one(count: float) -> bool:
     """Whether a count takes the singular: 1 in English; 0 and everything under 2 in French."""
     return abs(count) < 2 if _language == "fr" else count == 1

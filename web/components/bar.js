@@ -6,8 +6,8 @@ import { icon, make } from "./dom.js";
 import { styled } from "./style.js";
 
 const STYLE = `
-  .bar { display: flex; align-items: center; gap: 8px; height: 47px; padding: 0 8px 0 16px;
-         max-width: 100vw; }
+  :host { flex: 1 1 0 !important; min-width: 0; width: auto !important; }
+  .bar { display: flex; align-items: center; gap: 8px; height: 47px; padding: 0 8px 0 16px; }
   .mark { color: var(--accent); display: grid; }
   .mark .icon { width: 26px; height: 26px; stroke-width: 1.5; }
   h1 { font-size: 16px; font-weight: 600; margin: 0 auto 0 2px; white-space: nowrap; }

@@ -23,8 +23,8 @@ export const CHAT_STYLE = `
               -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
   .note { font-size: 14px; color: var(--muted); margin: 14px 0 0; max-width: 44em; text-wrap: pretty; }
 
-  .turn { margin: 0 0 14px; overflow-wrap: anywhere; }
-  .question { display: grid; justify-items: end; margin-bottom: 10px; }
+  .turn { margin: 0 0 8px; overflow-wrap: anywhere; }
+  .question { display: grid; justify-items: end; margin-bottom: 4px; }
   .question .text { max-width: min(85%, 40em); padding: 9px 14px; border-radius: 10px; white-space: pre-wrap;
                     background: var(--hover); border: 1px solid var(--line); }
   .answer .text > .block:first-child > :first-child { margin-top: 0; }
@@ -51,7 +51,7 @@ export const CHAT_STYLE = `
 
   .waiting { color: var(--muted); margin: 0; animation: breathe 1.6s ease-in-out infinite; }
   .reason { color: var(--muted); font-size: 14px; margin: 0 0 4px; }
-  .remark { color: var(--muted); font-size: 14px; margin: 8px 0 0; padding-top: 8px; border-top: 1px solid var(--line); }
+  .remark { color: var(--accent); font-size: 14px; margin: 0 0 2px; }
   @keyframes breathe { 50% { opacity: .5; } }
   .turn footer { display: flex; align-items: center; gap: 2px; height: 32px; margin-left: -9px; color: var(--muted);
                  transition: opacity .12s; }
@@ -105,6 +105,6 @@ export const CHAT_STYLE = `
     .sentence { font-size: 18px; margin: 10px 0 22px; }
     .column { padding-left: 12px; padding-right: 12px; }
   }
-  @media (pointer: coarse) { .hint:not(.said, .context) { visibility: hidden; } .link { min-height: 44px; } }
+  @media (pointer: coarse) { .hint:not(.said, .context) { visibility: hidden; } .below { margin-top: -4px; min-height: 18px; } .link { min-height: 44px; } }
   @media (max-height: 640px) { .welcome > .icon { display: none; } .sentence { margin: 0 0 18px; } }
 `;

@@ -23,7 +23,8 @@ export class Transcript {
     this.element = make("div", { class: "transcript" }, this.scroll, this.latest, this.voice);
     this.latest.addEventListener("click", () => this.#follow());
     this.scroll.addEventListener("scroll", () => this.#scrolled());
-    new ResizeObserver(() => this.following && this.#toEnd()).observe(this.column);
+    const resized = new ResizeObserver(() => this.following && this.#toEnd());
+    for (const each of [this.column, this.scroll]) resized.observe(each);
   }
 
   label(/** @type {any} */ labels, /** @type {any} */ welcome) {

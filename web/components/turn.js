@@ -20,8 +20,8 @@ export function drawTurn(turn, labels, tell) {
     turn.phase !== "done" && turn.note ? make("p", { class: "waiting" }, turn.note) : null,
     turn.phase === "done" && turn.note ? make("p", { class: "reason" }, turn.note) : null,
     turn.problem ? drawProblem(turn.problem, tell) : null,
-    turn.phase === "done" ? footer(turn, labels, tell) : null,
     turn.remark ? make("p", { class: "remark" }, turn.remark) : null,
+    turn.phase === "done" ? footer(turn, labels, tell) : null,
   );
 }
 

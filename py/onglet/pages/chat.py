@@ -1,15 +1,15 @@
 """The chat page: draws the session's conversation and passes on what is pressed."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from onglet.agents.conversation import DONE, READING, WAITING, Turn
 from onglet.browser.safe import Flow, blocks
 from onglet.components import Chat
-from onglet.words import has, say
+from onglet.words import explain, say
 
 TITLE = "chat.title"
-ICON = "chat"
 
 LABELS = {
     "log": "chat.log",
@@ -38,7 +38,26 @@ GAP = 0.05  # seconds between two updates of a growing answer
 SLOW_RENDER, LONG_GAP = 0.015, 0.1
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A line above the composer: the key of its sentence, its look, the key of its button."""
+
+    key: str
+    look: str = "plain"
+    action: str = ""
+
+
+NOTICES = {
+    "engine_back": Notice("notice.engine_back"),
+    "cleared": Notice("chat.cleared", action="chat.undo"),
+    "one_thread": Notice("notice.one_thread", "warning"),
+    "no_storage": Notice("notice.no_storage", "warning"),
+    "problem": Notice("error.title", "problem", action="model.load"),
+}
+
+
 def view(app: Any) -> Chat:
+    """Builds the page."""
     return ChatPage(app).chat
 
 
@@ -48,12 +67,14 @@ class ChatPage:
         self.session = app.session
         self.chat = Chat(sizing_mode="stretch_both", margin=0)
         self.editing = False
-        self._notices: dict[str, str] = {}  # key of the sentence -> look
+        self._notices: dict[str, Notice] = {}
         self._flow = Flow()
         self._next_update = 0.0
         self._listen()
         self.relabel()
         app.on_language(self.relabel)
+        app.on_shortcut("new_chat", self.new_chat)
+        app.on_shortcut("stop", self.escape)
 
     def _listen(self) -> None:
         self.chat.hear(
@@ -72,8 +93,9 @@ class ChatPage:
             "turns": lambda _: self._draw_turns(),
             "turn": self._turn_changed,
             "words": lambda grown: self._words(*grown),
-            "model": lambda _: self._status(),
-            "engine_back": lambda _: self.notice("notice.engine_back", "plain"),
+            "model": lambda _: self._model_changed(),
+            "facts": self._warn,
+            "engine_back": lambda _: self.notice("engine_back"),
         }.items():
             self.session.on(name, listener)
 
@@ -101,8 +123,7 @@ class ChatPage:
             return
         act = self.session.ask_instead if self.editing else self.session.ask
         self.editing = False
-        self._notices.pop("chat.cleared", None)
-        self._draw_notices()
+        self._forget("cleared")
         act(text)
 
     def _edit(self) -> None:
@@ -127,7 +148,7 @@ class ChatPage:
     def new_chat(self) -> None:
         if self.session.conversation.turns:
             self.session.new_chat()
-            self.notice("chat.cleared", "plain")
+            self.notice("cleared")
         if self.editing:
             self._end_edit()
         self.chat.tell("focus")
@@ -139,27 +160,48 @@ class ChatPage:
 
     # Notices
 
-    def notice(self, key: str, look: str) -> None:
-        self._notices[key] = look
+    def notice(self, name: str) -> None:
+        self._notices[name] = NOTICES[name]
         self._draw_notices()
 
-    def _notice_pressed(self, key: str, act: bool) -> None:
-        self._notices.pop(key, None)
-        self._draw_notices()
-        if act and key == "chat.cleared":
+    def _warn(self, facts: dict) -> None:
+        """Says in plain words what this browser cannot do here."""
+        if not facts["isolated"]:
+            self.notice("one_thread")
+        if not facts["service_worker"]:
+            self.notice("no_storage")
+
+    def _forget(self, name: str) -> None:
+        if self._notices.pop(name, None):
+            self._draw_notices()
+
+    def _notice_pressed(self, name: str, act: bool) -> None:
+        self._forget(name)
+        if act and name == "cleared":
             self.session.undo_new_chat()
+        elif act and name == "problem":
+            self.session.load()
 
     def _draw_notices(self) -> None:
-        action = {"chat.cleared": "chat.undo"}
-        self.chat.notices = [
-            {
-                "id": key,
-                "kind": look,
-                "text": say(key),
-                "action": say(action[key]) if key in action else None,
-            }
-            for key, look in self._notices.items()
-        ]
+        drawn = [self._drawn_notice(*item) for item in self._notices.items()]
+        if drawn != self.chat.notices:
+            self.chat.notices = drawn
+
+    def _drawn_notice(self, name: str, notice: Notice) -> dict:
+        problem = self.session.problem if name == "problem" else None
+        words = explain(problem.code, problem.values) if problem else say(notice.key)
+        action = say(notice.action) if notice.action else None
+        if problem and self.session.loaded:
+            action = None  # the model that was there answers again
+        return {"id": name, "kind": notice.look, "text": words, "action": action}
+
+    def _model_changed(self) -> None:
+        """A load that failed is told in the chat, where everybody looks."""
+        if self.session.problem and not self.session.loading:
+            self.notice("problem")
+        elif not self.session.problem:
+            self._forget("problem")
+        self._status()
 
     # Drawing
 
@@ -253,7 +295,7 @@ class ChatPage:
             action = ("new", "chat.new")
         return {
             "title": say("error.title"),
-            "text": sentence_of(turn.problem),
+            "text": explain(turn.problem.code, turn.problem.values),
             "actions": [{"name": action[0], "label": say(action[1])}],
         }
 
@@ -261,12 +303,3 @@ class ChatPage:
         if turn.id != self.session.first_answered or turn.phase != DONE:
             return ""
         return say("chat.first_answer", sent=self.session.ledger["bytes"])
-
-
-def sentence_of(problem: Any) -> str:
-    """The plain sentence for a Refused; unknown codes and missing values get the general one."""
-    key = f"error.{problem.code}"
-    try:
-        return say(key, **problem.values) if has(key) else say("error.unknown", code=problem.code)
-    except (KeyError, ValueError, TypeError):
-        return say("error.unknown", code=problem.code)

@@ -6,9 +6,8 @@ from typing import Any
 from panel_material_ui import Button, Column, FloatSlider, IntInput, IntSlider, TextAreaInput
 
 from onglet.agents.loop import Settings
-from onglet.pages.chat import sentence_of
 from onglet.sheets.side import SideSheet, buttons, text
-from onglet.words import has, number, say, seconds, size
+from onglet.words import explain, has, number, say, seconds, size
 
 MILLION, BILLION = 10**6, 10**9
 HINTED = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
@@ -41,7 +40,11 @@ class ModelSheet(SideSheet):
         sections = []
         if session.problem:
             sections.append(
-                {"kind": "text", "look": "problem", "text": sentence_of(session.problem)}
+                {
+                    "kind": "text",
+                    "look": "problem",
+                    "text": explain(session.problem.code, session.problem.values),
+                }
             )
         if session.loading:
             sections += self._story()
