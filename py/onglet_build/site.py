@@ -92,12 +92,13 @@ def lay_app(parts: Parts, into: Path) -> dict:
     tree = BUILD / "app"
     shutil.rmtree(tree, ignore_errors=True)
     lay_files(parts.app_folder, tree)
-    snapshot = tree / parts.app["snapshot"]
+    snapshot = tree / parts.app["snapshot"]["file"]
     place = f"python/{vendor.sha256_of(snapshot)[:12]}/{snapshot.name}"
     copy(snapshot, into / place)
     snapshot.unlink()
     folder = lay_tree(tree, into, "python")
-    return {**parts.app, "folder": folder, "snapshot": f"../../{place}", "pyodide": PYODIDE}
+    told = {**parts.app["snapshot"], "file": f"../../{place}"}
+    return {**parts.app, "folder": folder, "snapshot": told, "pyodide": PYODIDE}
 
 
 def lay_vendored(into: Path) -> dict[str, str]:
