@@ -116,16 +116,16 @@ class Header:
     file_bytes: int
 
     def integer(self, key: str, low: int, high: int, default=REQUIRED) -> int:
-        """A whole number within [low, high]. Raises Refused if it is something else."""
+        """A whole number within [low, high], or the default None. Raises Refused otherwise."""
         value = self._value(key, default)
-        if value is not default and (type(value) is not int or not low <= value <= high):
+        if value is not None and (type(value) is not int or not low <= value <= high):
             raise Refused("broken_header", where=key)
         return value
 
     def number(self, key: str, low: float, high: float, default=REQUIRED) -> float:
         """A finite number within [low, high]. Raises Refused if it is something else."""
         value = self._value(key, default)
-        if value is not default and (type(value) not in (int, float) or not low <= value <= high):
+        if value is not None and (type(value) not in (int, float) or not low <= value <= high):
             raise Refused("broken_header", where=key)
         return value
 
@@ -289,19 +289,21 @@ class _Cursor:
         count = self.count(HEADER_LIMIT // each, each, where)
         start = self.position
         if kind == STRING:
-            self._walk_strings(count)
+            self._walk_strings(count, where)
         else:
             self.take(count * each)
         return Array(kind, count, start, self.position)
 
-    def _walk_strings(self, count: int) -> None:
+    def _walk_strings(self, count: int, where: str) -> None:
         """The hot loop: 100,000 strings in a usual header."""
         data, position, length_at = self.data, self.position, U64.unpack_from
         try:
             for _ in range(count):
                 position += 8 + length_at(data, position)[0]
-        except struct.error:
+        except (struct.error, OverflowError):  # beyond the bytes that are here, or beyond all
             position += 8
+        if position > HEADER_LIMIT:
+            raise Refused("broken_header", where=where)
         self.take(position - self.position)
 
 
