@@ -18,6 +18,7 @@ class Component(JSComponent):
     """A part whose class has the name of what the module exports."""
 
     _esm = "export default {}"  # never sent: the page loads MODULE
+    _esm_base = MODULE  # tells pmui's design that the look is our own: no stylesheets from it
     __abstract = True
 
     def __init__(self, **params: Any):
