@@ -17,8 +17,6 @@ import wasmtime._ffi
 
 from onglet_build import kernels
 
-RESULTS = {"post_repack", "repacks_done", "repack_help", "sample"}
-
 
 class SharedMemory(wasmtime.SharedMemory):
     def _as_extern(self):
@@ -169,8 +167,10 @@ class Native:
             self._call("x", self.threads)
         self.process.stdin.close()
         errors = self.process.stderr.read().decode()
-        assert self.process.wait() == 0 and not errors, errors
-        self.process, self.threads = None, 1
+        self.process.stdout.close()
+        self.process.stderr.close()
+        code, self.process, self.threads = self.process.wait(), None, 1
+        assert code == 0 and not errors, errors
 
 
 class Engine:
@@ -242,10 +242,12 @@ def _signed(number: int) -> int:
 
 @cache
 def wasm(variant: str, folder: Path) -> Wasm:
-    kernels.build_wasm(variant, folder)
+    if not (folder / f"kernels-{variant}.wasm").exists():
+        kernels.build_wasm(variant, folder)
     return Wasm(variant, folder)
 
 
-@cache
 def native(dot: str, folder: Path) -> Native:
-    return Native(kernels.build_native(dot, folder))
+    path = folder / f"kernels-native-{dot}"
+    return Native(path if path.exists() else kernels.build_native(dot, folder))
+

@@ -244,7 +244,7 @@ class Lowering:
 
     def _most_columns(self) -> int:
         readers = [step for step, _ in self.steps if isinstance(step, (Project, Logits))]
-        return max(_rounded(self.plan.buffers[step.input], BLOCK) for step in readers)
+        return max((self.plan.buffers[step.input] for step in readers), default=BLOCK)
 
     def _logit_buffers(self) -> set[str]:
         return {step.output for step, _ in self.steps if isinstance(step, Logits)}

@@ -1,0 +1,111 @@
+"""Random tensors in the types of GGUF files, and programs of one operation around them."""
+
+import struct
+from dataclasses import dataclass, field
+
+import machines
+import numpy
+import twins
+from numpy import float32
+
+from onglet.engine import program
+from onglet.engine.gguf import Tensor
+from onglet.engine.plan import Plan, Weight
+
+TYPES = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0")
+
+
+def matrix(random: numpy.random.Generator, kind: str, rows: int, columns: int) -> twins.Matrix:
+    """Any bytes a file may hold, within finite numbers: scales of either sign, zero, denormal."""
+    if kind in ("F32", "F16", "BF16"):
+        return _float_matrix(random, kind, rows, columns)
+    blocks = columns // 32
+    scales = _halves(random, (rows, blocks))
+    if kind == "Q8_0":
+        quants = random.integers(-128, 128, (rows, blocks, 32)).astype(numpy.int8)
+        data = numpy.concatenate([_bytes(scales), quants.view(numpy.uint8)], axis=-1)
+        return twins.Matrix(kind, data.tobytes(), quants.astype(int), scales.astype(float32))
+    nibbles = random.integers(0, 16, (rows, blocks, 32)).astype(numpy.uint8)
+    packed = nibbles[..., :16] | nibbles[..., 16:] << 4
+    if kind == "Q4_0":
+        data = numpy.concatenate([_bytes(scales), packed], axis=-1)
+        return twins.Matrix(kind, data.tobytes(), nibbles.astype(int) - 8, scales.astype(float32))
+    minima = _halves(random, (rows, blocks))
+    data = numpy.concatenate([_bytes(scales), _bytes(minima), packed], axis=-1)
+    halves = scales.astype(float32), minima.astype(float32)
+    return twins.Matrix(kind, data.tobytes(), nibbles.astype(int), *halves)
+
+
+def _float_matrix(random, kind: str, rows: int, columns: int) -> twins.Matrix:
+    values = (random.standard_normal((rows, columns)) * 0.1).astype(float32)
+    if kind == "F32":
+        return twins.Matrix(kind, values.tobytes(), values=values)
+    if kind == "F16":
+        halves = values.astype("<f2")
+        kept = twins.bfloat16(halves.astype(float32))
+        return twins.Matrix(kind, halves.tobytes(), values=kept)
+    kept = twins.bfloat16(values)
+    data = (kept.view(numpy.uint32) >> 16).astype("<u2").tobytes()
+    return twins.Matrix(kind, data, values=kept)
+
+
+def _halves(random, shape) -> numpy.ndarray:
+    values = random.standard_normal(shape) * 0.02
+    values[random.random(shape) < 0.05] = 0
+    values[random.random(shape) < 0.05] *= 1e-4  # denormal in half precision
+    return values.astype("<f2")
+
+
+def _bytes(halves: numpy.ndarray) -> numpy.ndarray:
+    return halves[..., None].view(numpy.uint8)
+
+
+@dataclass
+class Model:
+    """Weights of a plan as they would lie in a file."""
+
+    matrices: dict[str, twins.Matrix] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    file: bytes = b"\0" * 7  # so that nothing is aligned
+
+    def add(self, name: str, matrix: twins.Matrix, rows: int, columns: int) -> str:
+        place = len(self.file)
+        self.matrices[name] = matrix
+        self.tensors[name] = Tensor(name, matrix.type, rows, columns, place, len(matrix.data))
+        self.file += matrix.data + b"\0" * 3
+        return name
+
+    def vector(self, name: str, values: numpy.ndarray) -> str:
+        values = values.astype(float32)
+        matrix = twins.Matrix("F32", values.tobytes(), values=values)
+        return self.add(name, matrix, 1, len(values))
+
+    def lower(self, operations, buffers: dict[str, int], vocabulary: int = 16, **sizes):
+        weights = {
+            name: Weight(tensor.type, (tensor.rows, tensor.columns))
+            for name, tensor in self.tensors.items()
+        }
+        plan = Plan("test", 1, 4096, vocabulary, 32, weights, buffers, (), tuple(operations), ())
+        return program.lower(plan, self.tensors, **sizes)
+
+
+def engine(machine, model: Model, lowered, threads: int) -> machines.Engine:
+    return machines.Engine(machine, lowered, model.file, threads)
+
+
+def write_buffer(running: machines.Engine, name: str, values: numpy.ndarray) -> None:
+    address, size = running.program.regions[f"buffer {name}"]
+    assert values.nbytes <= size
+    running.machine.write(address, values.astype("<f4").tobytes())
+
+
+def read_buffer(running: machines.Engine, name: str, rows: int, columns: int) -> numpy.ndarray:
+    address, _ = running.program.regions[f"buffer {name}"]
+    data = running.machine.read(address, 4 * rows * columns)
+    return numpy.frombuffer(data, "<f4").reshape(rows, columns)
+
+
+def run_step(running: machines.Engine, count: int, position: int) -> None:
+    for name, value in (("count", count), ("position", position), ("logits_rows", 0)):
+        running.machine.write(running.fields[name], struct.pack("<i", value))
+    running.machine.call("step", running.threads)

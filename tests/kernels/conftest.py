@@ -1,0 +1,44 @@
+"""Fixtures: every machine the kernels run on, built once for each state of the sources."""
+
+import os
+from pathlib import Path
+
+import machines
+import pytest
+
+from onglet_build import kernels, steps
+from onglet_build.places import BUILD
+
+# Random cases for each test on each machine; ONGLET_KERNEL_CASES=1000 for a long run.
+CASES = int(os.environ.get("ONGLET_KERNEL_CASES", "6"))
+MACHINES = [f"wasm-{variant}" for variant in kernels.VARIANTS]
+MACHINES += [f"native-{dot}" for dot in kernels.DOTS]
+
+
+@pytest.fixture(scope="session")
+def build_folder() -> Path:
+    key = steps.key_of([kernels.SOURCES, Path(kernels.__file__)])
+    folder = BUILD / "kernel_tests" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(params=MACHINES)
+def machine(request, build_folder):
+    """A machine with no memory yet; ended after the test, which sees what the sanitizers say."""
+    kind, _, variant = request.param.partition("-")
+    made = machines.wasm if kind == "wasm" else machines.native
+    running = made(variant, build_folder)
+    yield running
+    running.close()
+
+
+@pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
+def threads(request) -> int:
+    return request.param
+
+
+@pytest.fixture(params=range(CASES))
+def case(request) -> int:
+    """The seed of a random case."""
+    return request.param

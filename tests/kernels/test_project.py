@@ -1,0 +1,72 @@
+"""`project` against its NumPy twin, to the bit: every type, one token and batches, all trimmings."""
+
+import cases
+import numpy
+import pytest
+import twins
+from numpy import float32
+
+from onglet.engine.plan import Norm, Project
+
+CHUNK = 16
+
+
+def random_project(random: numpy.random.Generator, kind: str):
+    """A model and its operation: gated or with several matrices, a norm, biases, a residual."""
+    model = cases.Model()
+    columns, gated = 32 * int(random.integers(1, 7)), bool(random.integers(2))
+    if gated:
+        rows = [4 * int(random.integers(1, 12))] * 2
+    else:
+        rows = [8 * int(random.integers(1, 8)) for _ in range(random.integers(1, 4))]
+    types = [kind] * len(rows)
+    if not gated and random.random() < 0.3:
+        types[-1] = str(random.choice(cases.TYPES))
+    for index, (count, name) in enumerate(zip(rows, types, strict=True)):
+        model.add(f"w{index}", cases.matrix(random, name, count, columns), count, columns)
+    names = tuple(model.tensors)
+    norm = biases = residual = None
+    if random.integers(2):
+        norm = Norm("rms", model.vector("norm", random.standard_normal(columns)), 1e-5)
+    if not gated and random.integers(2):
+        biases = tuple(
+            model.vector(f"b{index}", random.standard_normal(count)) if random.integers(3) else None
+            for index, count in enumerate(rows)
+        )
+    if not gated and random.integers(2):
+        residual = "y"
+    activation = "silu_gated" if gated else None
+    step = Project("x", names, "y", norm, biases, activation, residual)
+    return model, step, columns, rows[0] if gated else sum(rows)
+
+
+def expected(model, step, x, before):
+    if step.norm:
+        x = twins.normalize(x, model.matrices[step.norm.weight].values, step.norm.epsilon)
+    results = [twins.multiply(model.matrices[name], x) for name in step.weights]
+    if step.activation:
+        return twins.silu_gated(*results)
+    for index, name in enumerate(step.biases or ()):
+        bias = model.matrices[name].values if name else float32(0)
+        results[index] = results[index] + bias
+    result = numpy.concatenate(results, axis=1)
+    return result + before if step.residual else result
+
+
+@pytest.mark.parametrize("kind", cases.TYPES)
+def test_project(machine, case, kind):
+    random = numpy.random.default_rng([case, cases.TYPES.index(kind)])
+    model, step, columns, width = random_project(random, kind)
+    lowered = model.lower([step], {"x": columns, "y": width}, context=64, chunk=CHUNK)
+    threads = 1 + case % 3
+    running = cases.engine(machine, model, lowered, threads)
+    for count in (1, int(random.integers(2, CHUNK)), CHUNK):
+        x = random.standard_normal((count, columns)).astype(float32)
+        x[random.random(x.shape) < 0.02] *= float32(1000)
+        x[0, :32] = 0
+        before = random.standard_normal((count, width)).astype(float32)
+        cases.write_buffer(running, "x", x)
+        cases.write_buffer(running, "y", before)
+        cases.run_step(running, count, 0)
+        seen = cases.read_buffer(running, "y", count, width)
+        numpy.testing.assert_array_equal(seen, expected(model, step, x, before))
