@@ -35,6 +35,10 @@ def use_language(code: str) -> None:
     app.set_language(code)
 
 
+def use_theme(dark: bool) -> None:
+    app.page.dark_theme = dark
+
+
 def as_json() -> str:
     """The document as the page embeds it."""
     return document.as_json(shown)

@@ -121,6 +121,7 @@ class Mounted {
     const item = { docid: "onglet", root_ids: roots, roots: { [roots[0]]: ROOT_ELEMENT } };
     const [views] = await Bokeh.embed.embed_items({ onglet: content }, [item]);
     this.document = [...views.roots.values()][0].model.document;
+    this.waiting = [];
     this.document.on_change((/** @type {any} */ event) => this.changed(event), false);
     await painted();
   }

@@ -3,17 +3,18 @@
  * and carries patches between it and the page. Knows no page of the app and no engine message.
  */
 
+import { isDark } from "./look.js";
+
 /**
  * @typedef {import("./mount.js").StartMessage} StartMessage
  * @typedef {object} Files absolute URLs
  * @property {string} pyodide folder
  * @property {string} stdlib
  * @property {string[]} packages zips; the last one is not needed for a start from the snapshot
- * @property {string} snapshot
+ * @property {import("./mount.js").Snapshot & {url: string}} snapshot
  */
 
 const SITE_PACKAGES = "/lib/python3.14/site-packages";
-const PAGE_SIZE = 65536;
 const IDLE_MILLISECONDS = 300;
 
 /** @type {any} Pyodide, once awake */
@@ -23,7 +24,7 @@ let app;
 
 self.addEventListener("message", async ({ data }) => {
   if (data.kind === "start") {
-    await start(data).catch((error) => send({ kind: "app_failed", error: `${error.message ?? error}` }));
+    await start(data).catch((error) => send({ kind: "app_failed", error: String(error) }));
   } else if (data.kind === "patch") {
     app.apply(data.patch);
     send({ kind: "idle" });
@@ -39,6 +40,7 @@ async function start(message) {
   app = python.pyimport("onglet.start");
   app.use_language(message.settings.language);
   if (!restored) send({ kind: "document", text: app.as_json() });
+  app.use_theme(isDark(message));
   app.wake(sendPatch);
   send({ kind: "live", restored });
   if (restored) setTimeout(() => unpackRest(files.packages.at(-1) ?? ""), IDLE_MILLISECONDS);
@@ -51,7 +53,7 @@ function filesOf({ root, app: names }) {
     pyodide: root + names.pyodide,
     stdlib: url(names.stdlib),
     packages: names.packages.map(url),
-    snapshot: url(names.snapshot),
+    snapshot: { ...names.snapshot, url: url(names.snapshot.file) },
   };
 }
 
@@ -62,23 +64,45 @@ function explain(error) {
 }
 
 /**
- * Takes over the interpreter that the build saved. Pyodide 314 ignores INITIAL_MEMORY, so memory is
- * grown here before the saved bytes are written into it.
+ * Takes over the interpreter that the build saved. Its memory is written here and not by Pyodide
+ * (which gets the head only): Pyodide 314 ignores INITIAL_MEMORY, so memory has to be grown first,
+ * and this way there is no second copy and no need to send the long empty stretches.
  * @param {Files} files
  */
 async function restore(files) {
-  const saved = bytesOf(files.snapshot)
-  const [{ loadPyodide }, { default: createModule }] = await modules(files)
+  const { head, memory, pieces } = files.snapshot;
+  const saved = bytesOf(files.snapshot.url);
+  const [{ loadPyodide }, { default: createModule }] = await modules(files);
   python = await loadPyodide({
     ...options(files),
-    _loadSnapshot: saved,
+    _loadSnapshot: Uint8Array.from(atob(head), (letter) => letter.charCodeAt(0)),
     createPyodideModule: async (/** @type {any} */ settings) => {
-      const [module, { byteLength }] = await Promise.all([createModule(settings), saved])
-      module.growMemory(byteLength - byteLength % PAGE_SIZE)
-      return module
+      const [module, bytes] = await Promise.all([createModule(settings), saved]);
+      const used = module.HEAPU8.length;
+      module.growMemory(memory);
+      place(new Uint8Array(bytes), pieces, module.HEAPU8, used);
+      return module;
     },
-  })
-  return true
+  });
+  return true;
+}
+
+/**
+ * Writes the saved pieces where they were, and zeros between them as far as memory was used before.
+ * @param {Uint8Array} bytes the pieces, one after the other
+ * @param {[number, number][]} pieces start and length of each
+ * @param {Uint8Array} memory
+ * @param {number} used
+ */
+function place(bytes, pieces, memory, used) {
+  let taken = 0;
+  let end = 0;
+  for (const [start, length] of pieces) {
+    if (end < used) memory.fill(0, end, Math.min(start, used));
+    memory.set(bytes.subarray(taken, taken + length), start);
+    taken += length;
+    end = start + length;
+  }
 }
 
 /** Builds the app in this worker: the way without a snapshot. @param {Files} files */

@@ -82,5 +82,6 @@ def install() -> None:
     numpy = add_module("numpy", numpy_types() | {"__version__": "2.4.3", "__path__": []})
     numpy.ma = add_module("numpy.ma", {"MaskedArray": type("MaskedArray", (numpy.ndarray,), {})})
     pillow = add_module("PIL", {"__path__": []})
-    pillow.Image = add_module("PIL.Image", {"Image": type("Image", (), {"__module__": "PIL.Image"})})
+    image = type("Image", (), {"__module__": "PIL.Image"})
+    pillow.Image = add_module("PIL.Image", {"Image": image})
     add_module("panel.io.pyodide", panel_bridge())
