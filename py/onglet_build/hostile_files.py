@@ -110,8 +110,8 @@ class Raw:
     bytes: bytes
 
 
-def sound() -> File:
-    """A file with nothing wrong: one layer of width 32, eight tokens."""
+def sound(width: int = WIDTH) -> File:
+    """A file with nothing wrong: one layer, eight tokens."""
     tokens = [f"t{number}".encode() for number in range(VOCABULARY)]
     types = [3, *([1] * (VOCABULARY - 1))]
     return File(
@@ -120,8 +120,8 @@ def sound() -> File:
             (b"general.name", STRING, b"Sound"),
             (b"llama.block_count", U32, 1),
             (b"llama.context_length", U32, 64),
-            (b"llama.embedding_length", U32, WIDTH),
-            (b"llama.feed_forward_length", U32, WIDTH),
+            (b"llama.embedding_length", U32, width),
+            (b"llama.feed_forward_length", U32, width),
             (b"llama.attention.head_count", U32, 2),
             (b"llama.attention.head_count_kv", U32, 1),
             (b"llama.attention.layer_norm_rms_epsilon", F32, 1e-5),
@@ -133,17 +133,17 @@ def sound() -> File:
             (b"tokenizer.ggml.eos_token_id", U32, 0),
         ),
         tensors=(
-            Tensor(b"token_embd.weight", (WIDTH, VOCABULARY)),
-            Tensor(b"output_norm.weight", (WIDTH,)),
-            Tensor(b"blk.0.attn_norm.weight", (WIDTH,)),
-            Tensor(b"blk.0.attn_q.weight", (WIDTH, WIDTH)),
-            Tensor(b"blk.0.attn_k.weight", (WIDTH, WIDTH // 2)),
-            Tensor(b"blk.0.attn_v.weight", (WIDTH, WIDTH // 2)),
-            Tensor(b"blk.0.attn_output.weight", (WIDTH, WIDTH)),
-            Tensor(b"blk.0.ffn_norm.weight", (WIDTH,)),
-            Tensor(b"blk.0.ffn_gate.weight", (WIDTH, WIDTH)),
-            Tensor(b"blk.0.ffn_up.weight", (WIDTH, WIDTH)),
-            Tensor(b"blk.0.ffn_down.weight", (WIDTH, WIDTH)),
+            Tensor(b"token_embd.weight", (width, VOCABULARY)),
+            Tensor(b"output_norm.weight", (width,)),
+            Tensor(b"blk.0.attn_norm.weight", (width,)),
+            Tensor(b"blk.0.attn_q.weight", (width, width)),
+            Tensor(b"blk.0.attn_k.weight", (width, width // 2)),
+            Tensor(b"blk.0.attn_v.weight", (width, width // 2)),
+            Tensor(b"blk.0.attn_output.weight", (width, width)),
+            Tensor(b"blk.0.ffn_norm.weight", (width,)),
+            Tensor(b"blk.0.ffn_gate.weight", (width, width)),
+            Tensor(b"blk.0.ffn_up.weight", (width, width)),
+            Tensor(b"blk.0.ffn_down.weight", (width, width)),
         ),
     )
 
@@ -278,10 +278,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes | File], str]] = {
         "unknown_type",
     ),
     "a type without kernels": (
-        lambda: sound().with_tensor(
-            LAST, dimensions=(256, WIDTH // 8), type=TYPE_Q4_K, bytes=144 * 4
-        ),
-        "wrong_shape",
+        lambda: sound(256).with_tensor(LAST, type=TYPE_Q4_K, bytes=144 * 256),
+        "unknown_type",
     ),
     "tensor missing": (lambda: _without(b"blk.0.attn_k.weight"), "missing_tensor"),
     "embedding missing": (lambda: _without(b"token_embd.weight"), "missing_tensor"),
