@@ -7,7 +7,7 @@ import { styled } from "./style.js";
 
 const STYLE = `
   :host { flex: 1 1 0 !important; min-width: 0; width: auto !important; }
-  .bar { display: flex; align-items: center; gap: 8px; height: 47px; padding: 0 8px 0 16px; }
+  .top { display: flex; align-items: center; gap: 8px; height: 47px; padding: 0 8px 0 16px; }
   .mark { color: var(--accent); display: grid; }
   .mark .icon { width: 26px; height: 26px; stroke-width: 1.5; }
   h1 { font-size: 16px; font-weight: 600; margin: 0 auto 0 2px; white-space: nowrap; }
@@ -29,8 +29,8 @@ const STYLE = `
   .menu { position: fixed; inset: 52px 8px auto auto; width: min(280px, calc(100vw - 16px)); margin: 0;
           padding: 8px 16px 16px; border: 1px solid var(--line); border-radius: 10px;
           background: var(--raised); color: var(--ink); box-shadow: var(--shadow); }
-  fieldset { border: 0; margin: 0; padding: 8px 0 0; }
-  legend, .menu h2 { font-size: 13px; font-weight: 600; color: var(--muted); padding: 0; margin: 0; }
+  fieldset { border: 0; margin: 0; padding: 10px 0 0; }
+  legend, .menu h2 { font-size: 13px; font-weight: 600; color: var(--muted); padding: 0; margin: 0 0 2px; }
   .menu h2 { padding-top: 14px; }
   label { display: flex; align-items: center; gap: 10px; min-height: 36px; cursor: pointer; }
   input { accent-color: var(--accent); width: 18px; height: 18px; margin: 0; }
@@ -41,7 +41,7 @@ const STYLE = `
   @media (pointer: coarse) { label { min-height: 44px; } dl, .keys { display: none; } }
   @media (max-width: 720px) { .chip .more { display: none; } }
   @media (max-width: 480px) {
-    .bar { padding: 0 0 0 10px; gap: 4px; }
+    .top { padding: 0 0 0 10px; gap: 4px; }
     .long, .chip .icon { display: none; }
     .short { display: inline; }
     .chip { padding: 0 9px; }
@@ -56,7 +56,7 @@ const STYLE = `
  */
 export function renderBar(/** @type {any} */ { model, el }) {
   const tell = (/** @type {object} */ message) => model.send_msg(message);
-  const bar = make("div", { class: "bar" });
+  const bar = make("div", { class: "top" });
   const redraw = () => {
     const open = bar.querySelector(".menu")?.matches(":popover-open");
     const focused = bar.getRootNode().activeElement?.dataset.key;

@@ -14,7 +14,7 @@ export function renderChat(/** @type {any} */ { model, el }) {
   const transcript = new Transcript(tell);
   const composer = new Composer(tell);
   const notices = make("div", { class: "notices column" });
-  const column = make("div", { class: "chat" }, transcript.element, notices, composer.element);
+  const column = make("div", { class: "whole" }, transcript.element, notices, composer.element);
 
   const label = () => {
     transcript.label(model.labels, model.welcome);
@@ -37,6 +37,7 @@ export function renderChat(/** @type {any} */ { model, el }) {
     else if (message.kind === "focus") composer.focus();
     else transcript.hear(message);
   });
+  el.style.height = "100%";
   el.append(styled(CHAT_STYLE), column);
   tell({ kind: "ready" });
 }

@@ -1,7 +1,7 @@
 /** The shapes of the conversation. */
 export const CHAT_STYLE = `
   :host { display: block; height: 100%; min-height: 0; }
-  .chat { display: flex; flex-direction: column; height: 100%; min-height: 0; }
+  .whole { display: flex; flex-direction: column; height: 100%; min-height: 0; }
   .column { width: 100%; max-width: 792px; margin: 0 auto; padding: 0 16px; }
   .grow { flex: 1; min-width: 0; }
   .transcript { position: relative; flex: 1; min-height: 0; }

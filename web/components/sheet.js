@@ -7,7 +7,7 @@ import { styled } from "./style.js";
 
 const STYLE = `
   :host { display: block; }
-  .sheet { padding: 0 20px 8px; overflow-wrap: anywhere; }
+  .words { padding: 0 20px 8px; overflow-wrap: anywhere; }
   .head { display: flex; align-items: center; height: 56px; margin-right: -10px; position: sticky; top: 0;
           background: var(--raised); z-index: 1; }
   h2 { font-size: 20px; line-height: 1.3; margin: 0; flex: 1; }
@@ -16,9 +16,9 @@ const STYLE = `
   p.muted { color: var(--muted); font-size: 14px; }
   p.big { font-size: 20px; line-height: 1.35; }
   p.problem { border: 1px solid var(--error); border-radius: 10px; padding: 10px 12px; }
-  dl { display: grid; grid-template-columns: minmax(96px, auto) 1fr; gap: 0 16px; margin: 0 0 12px; font-size: 15px; }
+  dl { display: grid; grid-template-columns: minmax(96px, auto) 1fr; margin: 0 0 14px; font-size: 15px; }
   dt, dd { padding: 6px 0; border-bottom: 1px solid var(--line); }
-  dt { color: var(--muted); }
+  dt { color: var(--muted); padding-right: 16px; }
   dd { margin: 0; font-variant-numeric: tabular-nums; }
   dd.code { font: 13px/1.5 ui-monospace, monospace; padding-top: 8px; word-break: break-all; }
   .bar { height: 6px; border-radius: 3px; background: var(--line); overflow: hidden; margin: 4px 0 8px; }
@@ -26,7 +26,7 @@ const STYLE = `
   .buttons { display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0 14px; }
   .text-button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
   ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
-  @media (max-width: 600px) { .sheet { padding: 0 16px 8px; } }
+  @media (max-width: 600px) { .words { padding: 0 16px 8px; } }
 `;
 
 /** @type {Record<string, (section: any, tell: (message: object) => void) => Node>} */
@@ -61,7 +61,7 @@ const drawRow = (/** @type {[string, string, string]} */ [term, value, look]) =>
 
 export function renderSheet(/** @type {any} */ { model, el }) {
   const tell = (/** @type {object} */ message) => model.send_msg(message);
-  const sheet = make("div", { class: "sheet" });
+  const sheet = make("div", { class: "words" });
   const draw = () => {
     const focused = sheet.getRootNode().activeElement?.dataset.key;
     const sections = model.sections.map((/** @type {any} */ section) => DRAW[section.kind](section, tell));

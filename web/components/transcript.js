@@ -51,7 +51,7 @@ export class Transcript {
   #replace(/** @type {any[]} */ turns) {
     this.turns = turns;
     this.#draw();
-    this.#follow();
+    if (turns.length) this.#follow();
   }
 
   #add(/** @type {any} */ turn) {
@@ -89,6 +89,10 @@ export class Transcript {
     const drawn = this.turns.map((turn) => this.#drawn(turn));
     this.column.classList.toggle("empty", !drawn.length);
     this.column.replaceChildren(...(drawn.length ? drawn : [this.#drawnWelcome()]));
+    if (drawn.length) return;
+    this.following = false; // the welcome is read from its top
+    this.latest.hidden = true;
+    this.scroll.scrollTop = 0;
   }
 
   #drawn(/** @type {any} */ turn) {
@@ -133,7 +137,7 @@ export class Transcript {
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroll;
     this.following = scrollHeight - scrollTop - clientHeight < NEAR_END;
-    this.latest.hidden = this.following;
+    this.latest.hidden = this.following || !this.turns.length;
   }
 
   #follow() {

@@ -55,6 +55,7 @@ class ModelSheet(SideSheet):
         if session.loaded and not session.loading:
             site = {} if session.is_site_model else {"site": "model.site"}
             sections += [buttons(open="model.open", **site), self._hint()]
+        sections.append({"kind": "title", "text": say("sampling.title")})
         if sections != self.sheet.sections:
             self.sheet.sections = sections
 

@@ -18,16 +18,21 @@ class SilenceSheet(SideSheet):
 
     def draw(self) -> None:
         ledger = self.session.ledger
-        stored = self.session.offline_ready or self.session.facts.get("service_worker")
         self.sheet.sections = [
             text("silence.sent", "big", sent=ledger["bytes"]),
             *self._requests(ledger),
             text("silence.meaning"),
-            text("silence.offline_ready" if stored else "silence.offline_not"),
-            text("silence.online" if self.session.online else "silence.offline"),
+            text(self._offline()),
             text("silence.kept", "muted"),
             text("silence.cover", "muted"),
         ]
+
+    def _offline(self) -> str:
+        session = self.session
+        if session.offline_ready or not session.online:
+            return "silence.offline_ready" if session.online else "silence.offline"
+        can_store = session.facts.get("service_worker")
+        return "silence.offline_storing" if can_store else "silence.offline_not"
 
     def _requests(self, ledger: dict) -> list[dict]:
         """Which other sites were asked; a refused request never left."""
