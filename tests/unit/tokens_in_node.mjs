@@ -7,7 +7,11 @@ const { Tokens } = await import(`${code}/engine/tokens.js`);
 const { AnswerText } = await import(`${code}/engine/answer_text.js`);
 
 const file = new Uint8Array(fs.readFileSync(header));
-const tokens = new Tokens(file, tables);
+const build = (wanted) => {
+  const steps = Tokens.build(file, wanted);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+};
+const tokens = build(tables);
 const ids = lines.map((line) => tokens.encode(line));
 const shown = ids.map((list) => {
   const text = new AnswerText([]);
@@ -17,7 +21,7 @@ const shown = ids.map((list) => {
 const none = { offset: 0, count: 0 };
 const bare = { ...tables, tokens: none, merges: none, types: none, unknown: null, special: [] };
 const cut = (rule, line) => {
-  const { normalizer, pre_tokenizer: split } = new Tokens(file, { ...bare, pre: rule }).library;
+  const { normalizer, pre_tokenizer: split } = build({ ...bare, pre: rule }).library;
   return split(normalizer ? normalizer(line) : line);
 };
 const pieces = Object.fromEntries(Object.entries(splits).map(([rule, cases]) => (

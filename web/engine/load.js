@@ -117,18 +117,21 @@ function accepted({ prepared, refused }) {
 async function fill(stream, source, prepared, kernels, { signal, progress }, stage) {
   const weights = new WeightStream(kernels);
   const header = await stream.first(prepared.program.weights[0].source); // sorted: the first byte
-  const tokens = new Tokens(header, prepared.tokenizer);
+  const building = Tokens.build(header, prepared.tokenizer);
+  let tokens = building.next();
   progress(0, source.bytes, stage);
   for await (const chunk of stream.all()) {
     signal.throwIfAborted();
     weights.push(chunk);
+    if (!tokens.done) tokens = building.next();
     progress(weights.position, source.bytes, stage);
   }
   if (!weights.complete) {
     throw new Failure("truncated", { have: weights.position, need: weights.end });
   }
+  while (!tokens.done) tokens = building.next();
   weights.finish();
-  return tokens;
+  return tokens.value;
 }
 
 /** A file's chunks, of which the first can be looked at before all are taken. */
