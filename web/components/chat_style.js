@@ -96,7 +96,7 @@ export const CHAT_STYLE = `
   .below { display: flex; gap: 12px; padding: 5px 4px 0; min-height: 26px; }
   .hint { font-size: 12px; color: var(--muted); line-height: 1.5; }
   .hint.said { color: var(--ink); }
-  .context { font-variant-numeric: tabular-nums; white-space: nowrap; }
+  .context { font-variant-numeric: tabular-nums; white-space: nowrap; margin-left: auto; }
   .editing { display: flex; gap: 12px; font-size: 13px; color: var(--muted); padding: 0 4px 5px; }
   .link { color: var(--accent); text-decoration: underline; text-underline-offset: 3px; }
   @media (max-width: 600px) {
@@ -105,6 +105,6 @@ export const CHAT_STYLE = `
     .sentence { font-size: 18px; margin: 10px 0 22px; }
     .column { padding-left: 12px; padding-right: 12px; }
   }
-  @media (pointer: coarse) { .hint:not(.said, .context) { visibility: hidden; } .below { margin-top: -4px; min-height: 18px; } .link { min-height: 44px; } }
+  @media (pointer: coarse) { .hint:not(.said, .context) { display: none; } .below { min-height: 4px; } .link { min-height: 44px; } }
   @media (max-height: 640px) { .welcome > .icon { display: none; } .sentence { margin: 0 0 18px; } }
 `;

@@ -72,10 +72,13 @@ class Flow:
         """The blocks that may differ from those of the update before."""
         start = len(self._finished)
         parsed = _parsed_blocks(self._open, self._references)
-        if len(parsed) > 1:
-            self._finished += [html for _, html in parsed[:-1]]
-            lines = self._open.splitlines(keepends=True)
-            self._open = "".join(lines[parsed[-1][0] :])
+        lines = self._open.splitlines(keepends=True)
+        # A block whose first line is not whole may yet turn out to be part of the one before.
+        whole = parsed and lines[parsed[-1][0]].endswith("\n")
+        certain = len(parsed) - (1 if whole else 2)
+        if certain > 0:
+            self._finished += [html for _, html in parsed[:certain]]
+            self._open = "".join(lines[parsed[certain][0] :])
         return Update(start, [html for _, html in parsed])
 
     def finish(self) -> Update:
