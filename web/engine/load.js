@@ -94,6 +94,7 @@ async function prepare(stream, source, asker) {
     }
     const answer = await asker.askPython(header.buffer, source);
     if (answer.kind === "prepared") return accepted(answer);
+    if (header.length === source.bytes) throw new Failure("broken_header", { where: "end" });
     size = Math.max(size + 1, answer.bytes ?? 0);
   }
 }

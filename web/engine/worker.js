@@ -148,8 +148,7 @@ async function answer(message, signal) {
   const { id } = message;
   const loading = current;
   try {
-    const model = await loading?.ready;
-    if (signal.aborted) throw new Failure("cancelled");
+    const model = await Promise.race([aborted(signal), loading?.ready]);
     if (!model) throw new Failure("no_model");
     const prefill = throttle((received, total) => (
       reply({ kind: "progress", id, stage: "prefill", received, total })));
@@ -164,6 +163,17 @@ async function answer(message, signal) {
   } finally {
     answers.delete(id);
   }
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @returns {Promise<never>} rejected when the signal is, or was, aborted
+ */
+function aborted(signal) {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 }
 
 /** One model, from the request that asked for it to its end, and all who asked for the same. */
@@ -209,12 +219,8 @@ class Loading {
   }
 
   run() {
-    const { signal } = this.abort;
     // A worker that was ended never says that it is ready: an abort ends the wait, whatever it is for.
-    const stopped = new Promise((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason));
-    });
-    this.ready = Promise.race([this.load(), stopped]).catch((error) => {
+    this.ready = Promise.race([aborted(this.abort.signal), this.load()]).catch((error) => {
       this.end(error);
       if (current === this) current = null;
       return null;
