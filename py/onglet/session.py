@@ -232,12 +232,12 @@ class Session:
             await self._model()
             await self._write(turn, differently)
         except Refused as refused:
-            turn.problem = refused
+            turn.problem = None if refused.code == "cancelled" else refused
         except asyncio.CancelledError:
             LOG.info("answer %d given up", turn.id)
         except Exception as error:
             LOG.exception("answer %d", turn.id)
-            turn.problem = Refused("unknown", code=type(error).__name__)
+            turn.problem = Refused(type(error).__name__)  # told by the general sentence
         finally:
             turn.phase = DONE
             self._answer = None

@@ -1,0 +1,309 @@
+"""What happens in a tab, played through with a stand-in for page and engine."""
+
+import asyncio
+import functools
+
+import pytest
+
+from onglet.agents.conversation import DONE, WAITING
+from onglet.browser.bridge import StandIn
+from onglet.session import Session
+
+TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+SITE = {"kind": "site", "path": "models/x/prepared.json"}
+FACTS = {"isolated": True, "online": True, "service_worker": True, "dark": False}
+LEDGER = {"off_origin_requests": 0, "bytes": 0, "entries": []}
+LOADED = {
+    "kind": "loaded",
+    "card": {"name": "Tiny", "file_bytes": 1},
+    "chat_template": TEMPLATE,
+    "special_tokens": {"bos": "", "eos": ""},
+    "threads": 2,
+    "backend": "wasm-plain",
+    "isolated": True,
+    "context": 100,
+    "seconds": 0.1,
+    "memory_bytes": 10,
+}
+DONE_MESSAGE = {
+    "kind": "done",
+    "reason": "stop",
+    "prompt_tokens": 3,
+    "reused_tokens": 0,
+    "answer_tokens": 2,
+    "prefill_seconds": 0.1,
+    "decode_seconds": 0.1,
+    "prefill_tokens_per_second": 30.0,
+    "decode_tokens_per_second": 20.0,
+    "context_used": 5,
+    "context": 100,
+}
+
+
+class Tab:
+    """A session with the other side in the test's hands."""
+
+    def __init__(self, loading=True):
+        self.restarts = []
+        services = {
+            "site_model": lambda: {"path": SITE["path"], "loading": loading},
+            "facts": lambda: FACTS,
+            "ledger": lambda: LEDGER,
+            "restart_engine": lambda **change: self.restarts.append(change),
+            "pick_model_file": lambda: {"key": "k", "name": "a.gguf", "bytes": 1},
+        }
+        self.bridge = StandIn(**services)
+        self.session = Session()
+        self.told = []
+        for name in ("model", "turns", "turn", "engine_back"):
+            self.session.on(name, lambda _, name=name: self.told.append(name))
+
+    async def start(self):
+        await self.session.start(self.bridge)
+        await settle()
+        return self
+
+    def asked(self, kind):
+        return [message for message in self.bridge.sent if message["kind"] == kind]
+
+    async def says(self, kind, request, **fields):
+        """The engine answers the newest request of that kind."""
+        self.bridge.engine_says({"kind": kind, "id": self.asked(request)[-1]["id"], **fields})
+        await settle()
+
+    async def load(self):
+        await self.says(**LOADED, request="load")
+
+    async def answer(self, *words, **end):
+        for word in words:
+            await self.says("tokens", "generate", text=word, count=1)
+        await self.says(request="generate", **{**DONE_MESSAGE, **end})
+
+    @property
+    def last(self):
+        return self.session.conversation.last
+
+
+async def settle():
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def plays(test):
+    """Runs an async test to its end."""
+
+    @functools.wraps(test)
+    def run():
+        asyncio.run(asyncio.wait_for(test(), 10))
+
+    return run
+
+
+@plays
+async def test_a_question_asked_while_loading_waits_and_is_answered():
+    tab = await Tab().start()
+    tab.session.ask("Hello?")
+    await settle()
+    assert tab.last.phase == WAITING
+    assert tab.asked("generate") == []
+    await tab.load()
+    assert tab.asked("generate")[0]["prompt"].endswith("<user>Hello?")
+    await tab.answer("Hi", " there")
+    assert (tab.last.answer, tab.last.phase, tab.last.problem) == ("Hi there", DONE, None)
+    assert tab.session.first_answered == tab.last.id
+    assert (tab.session.speed, tab.session.context_used) == (20.0, 5)
+
+
+@plays
+async def test_the_second_question_brings_the_first_along():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("One?")
+    await settle()
+    await tab.answer("1")
+    tab.session.ask("Two?")
+    await settle()
+    assert tab.asked("generate")[-1]["prompt"].endswith("<user>One?<assistant>1<user>Two?")
+
+
+@plays
+async def test_stop_keeps_what_was_written():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("Long?")
+    await settle()
+    await tab.says("tokens", "generate", text="Some", count=1)
+    tab.session.stop()
+    assert tab.asked("cancel")[-1]["target"] == tab.asked("generate")[-1]["id"]
+    await tab.answer(reason="cancelled")
+    assert (tab.last.answer, tab.last.figures.reason) == ("Some", "cancelled")
+    assert not tab.session.busy
+
+
+@plays
+async def test_stop_while_waiting_for_the_model_gives_the_question_up():
+    tab = await Tab().start()
+    tab.session.ask("Hello?")
+    await settle()
+    tab.session.stop()
+    await settle()
+    assert (tab.last.phase, tab.last.problem, tab.session.busy) == (DONE, None, False)
+
+
+@plays
+async def test_a_second_stop_does_not_wait_for_the_engine():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("Long?")
+    await settle()
+    tab.session.stop()
+    tab.session.stop()
+    await settle()
+    assert not tab.session.busy
+
+
+@plays
+async def test_another_answer_differs():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("One?")
+    await settle()
+    assert tab.asked("generate")[-1]["sampling"]["temperature"] == 0
+    await tab.answer("1")
+    tab.session.regenerate()
+    await settle()
+    assert tab.asked("generate")[-1]["sampling"]["temperature"] > 0
+
+
+@plays
+async def test_a_cancelled_load_leaves_a_question_that_loading_answers():
+    tab = await Tab().start()
+    tab.session.ask("Hello?")
+    tab.session.cancel_load()
+    await tab.says("failed", "load", code="cancelled", values={})
+    assert tab.session.problem.code == "cancelled"
+    assert tab.last.problem.code == "no_model"
+    tab.session.load()
+    await settle()
+    await tab.load()
+    await tab.answer("Hi")
+    assert (tab.last.answer, tab.last.problem, tab.session.problem) == ("Hi", None, None)
+
+
+@plays
+async def test_no_model_wanted_none_loaded():
+    tab = await Tab(loading=False).start()
+    assert tab.asked("load") == []
+    tab.session.ask("Hello?")
+    await settle()
+    assert tab.last.problem.code == "no_model"
+
+
+@plays
+async def test_a_bad_file_does_not_cost_the_model_that_was_there():
+    tab = await Tab().start()
+    await tab.load()
+    await tab.session.open_file()
+    await settle()
+    assert tab.asked("load")[-1]["source"] == {"kind": "file", "key": "k"}
+    await tab.says("failed", "load", code="not_gguf", values={"looks_like": "zip"})
+    assert tab.asked("load")[-1]["source"] == SITE
+    await tab.load()
+    assert tab.session.problem.code == "not_gguf"
+    assert tab.session.loaded is not None
+    assert tab.session.is_site_model
+    tab.session.ask("Still there?")
+    await settle()
+    await tab.answer("Yes")
+    assert tab.last.answer == "Yes"
+
+
+@plays
+async def test_a_dead_engine_keeps_the_words_and_comes_back():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("Long?")
+    await settle()
+    await tab.says("tokens", "generate", text="Half", count=1)
+    tab.bridge.event("engine_restarted", True)
+    await settle()
+    assert (tab.last.answer, tab.last.problem.code) == ("Half", "engine_died")
+    assert "engine_back" in tab.told
+    await tab.load()
+    tab.session.regenerate()
+    await settle()
+    await tab.answer("Whole")
+    assert (tab.last.answer, tab.last.problem) == ("Whole", None)
+
+
+@plays
+async def test_an_engine_that_dies_while_loading_is_loaded_again():
+    tab = await Tab().start()
+    tab.bridge.event("engine_restarted", True)
+    await settle()
+    assert len(tab.asked("load")) == 2
+    await tab.load()
+    assert tab.session.loaded is not None
+    assert tab.session.loading is None
+    assert tab.session.problem is None
+
+
+@plays
+async def test_an_engine_that_is_given_up_is_started_by_the_load_button():
+    tab = await Tab().start()
+    await tab.load()
+    tab.bridge.event("engine_restarted", False)
+    await settle()
+    assert tab.session.problem.code == "engine_died"
+    assert tab.session.loaded is None
+    tab.session.load()
+    await settle()
+    assert tab.restarts == [{"threads": 1}]
+
+
+@plays
+async def test_a_refused_question_is_told_and_the_next_one_works():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("Much " * 1000)
+    await settle()
+    await tab.says("failed", "generate", code="prompt_too_long", values={"tokens": 9, "limit": 5})
+    assert tab.last.problem.code == "prompt_too_long"
+    tab.session.ask("Short?")
+    await settle()
+    await tab.answer("Yes")
+    assert tab.last.answer == "Yes"
+
+
+@plays
+async def test_a_fault_of_ours_is_told_too():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.settings = None
+    tab.session.ask("Hello?")
+    await settle()
+    assert tab.last.problem.code == "AttributeError"
+    assert not tab.session.busy
+
+
+@plays
+async def test_new_chat_and_undo():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("One?")
+    await settle()
+    await tab.answer("1")
+    tab.session.new_chat()
+    assert tab.last is None
+    tab.session.undo_new_chat()
+    assert tab.last.answer == "1"
+
+
+@plays
+async def test_loading_tells_speed_and_time_left():
+    tab = await Tab().start()
+    await tab.says("progress", "load", stage="download", received=10, total=110)
+    tab.session.loading.began -= 2
+    await tab.says("progress", "load", stage="download", received=60, total=110)
+    assert tab.session.loading.speed == pytest.approx(25, rel=0.05)
+    assert tab.session.loading.left == pytest.approx(2, rel=0.05)
