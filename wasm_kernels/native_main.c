@@ -25,6 +25,7 @@ int32_t sample(struct program *program);
 void accept(struct program *program, int32_t token);
 
 uint8_t *linear_memory;
+enum dot native_dot;
 static int32_t program_address;
 static pthread_t workers[THREADS_LIMIT];
 
@@ -81,8 +82,10 @@ static void new_memory(uint32_t size, int32_t program) {
     program_address = program;
 }
 
-/* Each command: a letter, then numbers of 32 bits; see the other side for the table. */
-int main(void) {
+/* The argument is the kind of machine to be, a number of enum dot.
+ * Each command: a letter, then numbers of 32 bits; see the other side for the table. */
+int main(int count, char **arguments) {
+    native_dot = (enum dot)(count > 1 ? atoi(arguments[1]) : 0);
     for (int letter; (letter = getchar()) != EOF;) {
         int32_t numbers[9];
         receive(numbers, sizeof numbers);

@@ -154,13 +154,11 @@ INLINE float square_root(float a) { return __builtin_sqrtf(a); }
 INLINE float nearest(float a) { return __builtin_rintf(a); }
 INLINE double nearest_double(double a) { return __builtin_rint(a); }
 
-/* A native build takes on the habits of one kind of machine: -DNATIVE_DOT=DOT_SATURATING and so on. */
-#ifndef NATIVE_DOT
-#define NATIVE_DOT DOT_NONE
-#endif
+/* A native run takes on the habits of one kind of machine (native_main.c). */
+extern enum dot native_dot;
 #define HAS_BYTE_DOT 1
 
-INLINE int32_t second_operand(int8_t byte) { return NATIVE_DOT == DOT_SIGNED ? byte : (uint8_t)byte; }
+INLINE int32_t second_operand(int8_t byte) { return native_dot == DOT_SIGNED ? byte : (uint8_t)byte; }
 INLINE int16_t saturated(int32_t a) {
     return a > INT16_MAX ? INT16_MAX : a < INT16_MIN ? INT16_MIN : (int16_t)a;
 }
@@ -175,11 +173,11 @@ INLINE v128 i8x16_dot_pairs(v128 a, v128 b) {
 }
 INLINE v128 i8x16_dot_add(v128 a, v128 b, v128 c) {
     i8x16 x = (i8x16)a, y = (i8x16)b;
-    if (NATIVE_DOT == DOT_SATURATING)
+    if (native_dot == DOT_SATURATING)
         return i32x4_add(c, i16x8_dot(i8x16_dot_pairs(a, b), i32x4_splat(0x10001)));
     for (int j = 0; j < 16; j++)
         c[j / 4] += x[j] * second_operand(y[j]);
-    return c;
+    return native_dot == DOT_NONE ? v128_zero() : c;
 }
 
 #endif /* native */

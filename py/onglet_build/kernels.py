@@ -40,13 +40,13 @@ def build_wasm(variant: str, folder: Path) -> int:
     return path.stat().st_size
 
 
-def build_native(dot: str, folder: Path) -> Path:
-    """Compiles the test driver of a machine whose relaxed dot behaves as `dot` says, under
-    AddressSanitizer and UBSan where a system compiler exists, else under zig's UBSan."""
-    path = folder / f"kernels-native-{dot}"
+def build_native(folder: Path) -> Path:
+    """Compiles the driver of the tests, under AddressSanitizer and UBSan where a system compiler
+    exists, else under zig's UBSan. Its argument is the place in DOTS of the machine to be."""
+    path = folder / "kernels-native"
     system = next(filter(None, map(shutil.which, ("gcc", "clang"))), None)
     compiler = [system, *SANITIZERS] if system else [*_zig(), "-fsanitize=undefined"]
-    switches = ["-O2", "-g", "-msse4.1", f"-DNATIVE_DOT=DOT_{dot.upper()}", "-pthread"]
+    switches = ["-O1", "-g", "-pthread"]
     main = [str(SOURCES / "native_main.c"), "-o", str(path), "-lm"]
     _run([*compiler, *switches, *WARNINGS, *ARITHMETIC, *_sources(), *main])
     return path

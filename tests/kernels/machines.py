@@ -102,15 +102,15 @@ class Native:
         "accept": "a",
     }
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, dot: str):
+        self.command = [str(path), str(kernels.DOTS.index(dot))]
         self.process = None
         self.threads = 1
 
     def new_memory(self, program) -> None:
         self.close()
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen([str(self.path)], stdin=pipe, stdout=pipe, stderr=pipe)
+        self.process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, stderr=pipe)
         self._send("M", program.words_address, program.memory_bytes)
         for address, size in program.regions.values():
             self.open(address, size)
@@ -248,6 +248,5 @@ def wasm(variant: str, folder: Path) -> Wasm:
 
 
 def native(dot: str, folder: Path) -> Native:
-    path = folder / f"kernels-native-{dot}"
-    return Native(path if path.exists() else kernels.build_native(dot, folder))
-
+    path = folder / "kernels-native"
+    return Native(path if path.exists() else kernels.build_native(folder), dot)
