@@ -41,6 +41,8 @@ PAGE_LOOK = {
     },
     ".MuiToolbar-root": {"minHeight": "48px !important", "padding": "0 !important", "margin": 0},
     "main.main": {"backgroundColor": "var(--paper)"},
+    "main.main .MuiToolbar-root": {"visibility": "hidden"},  # a spacer with an empty heading
+    ".MuiLinearProgress-root": {"display": "none"},
 }
 
 

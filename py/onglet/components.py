@@ -64,7 +64,9 @@ class Chat(Component):
 
 
 class Sheet(Component):
-    """The words of a side sheet: sections, drawn in order. Sends `close` and its buttons' names."""
+    """The content of a side sheet: sections, drawn in order, then fields. Sends `close`, its
+    buttons' names, `set` (name, value) and `reset`."""
 
     labels = param.Dict(default={"title": "", "close": ""})
     sections = param.List(default=[])
+    controls = param.Dict(default={})

@@ -2,6 +2,7 @@
  * What a side sheet says: a head with a close button, then sections in order. Each section is a
  * plain object with a `kind` that is a row of the table below; all text goes in as text.
  */
+import { CONTROLS_STYLE, drawControls } from "./controls.js";
 import { icon, make } from "./dom.js";
 import { styled } from "./style.js";
 
@@ -61,16 +62,32 @@ const drawRow = (/** @type {[string, string, string]} */ [term, value, look]) =>
 
 export function renderSheet(/** @type {any} */ { model, el }) {
   const tell = (/** @type {object} */ message) => model.send_msg(message);
-  const sheet = make("div", { class: "words" });
+  const told = make("div");
+  const fields = make("div");
+  const sheet = make("div", { class: "words" }, told, fields);
   const draw = () => {
     const focused = sheet.getRootNode().activeElement?.dataset.key;
     const sections = model.sections.map((/** @type {any} */ section) => DRAW[section.kind](section, tell));
-    sheet.replaceChildren(head(model.labels, tell), ...sections);
-    if (focused) sheet.querySelector(`[data-key="${focused}"]`)?.focus();
+    told.replaceChildren(head(model.labels, tell), ...sections);
+    if (focused) told.querySelector(`[data-key="${focused}"]`)?.focus();
   };
+  const drawFields = () => fields.replaceChildren(
+    ...(model.controls.items ? [drawControls(model.controls, tell)] : []));
   draw();
+  drawFields();
   model.on(["labels", "sections"], draw);
-  el.append(styled(STYLE), sheet);
+  model.on("controls", drawFields);
+  new ResizeObserver(() => nameDialog(el, model.labels.title)).observe(sheet);
+  el.append(styled(STYLE + CONTROLS_STYLE), sheet);
+}
+
+/** Material's drawer is a dialog without a name, made anew each time it opens. */
+function nameDialog(/** @type {Element} */ inside, /** @type {string} */ name) {
+  /** @type {Element | null} */ let element = inside;
+  while (element && !element.closest("[role=dialog]")) {
+    element = /** @type {ShadowRoot} */ (element.getRootNode()).host ?? null;
+  }
+  element?.closest("[role=dialog]")?.setAttribute("aria-label", name);
 }
 
 /**

@@ -3,14 +3,20 @@
 from dataclasses import fields
 from typing import Any
 
-from panel_material_ui import Button, Column, FloatSlider, IntInput, IntSlider, TextAreaInput
-
-from onglet.agents.loop import Settings
+from onglet.agents.loop import LARGEST_SEED, Settings
 from onglet.sheets.side import SideSheet, buttons, text
 from onglet.words import explain, has, number, say, seconds, size
 
 MILLION, BILLION = 10**6, 10**9
-HINTED = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
+RANGES = {  # name: (least, most, step)
+    "temperature": (0, 2, 0.05),
+    "top_k": (0, 200, 1),
+    "top_p": (0.05, 1, 0.05),
+    "min_p": (0, 0.5, 0.01),
+    "repeat_penalty": (1, 1.5, 0.01),
+}
+NUMBERS = {"max_tokens": (1, 8192, 1), "seed": (0, LARGEST_SEED, 1)}
+WHOLE = ("top_k", "max_tokens", "seed")
 
 
 class ModelSheet(SideSheet):
@@ -18,13 +24,14 @@ class ModelSheet(SideSheet):
 
     def __init__(self, app: Any):
         self.session = app.session
-        self.controls = Controls(self.session.settings)
-        super().__init__(self.controls.view)
+        super().__init__()
         self.sheet.hear(
             cancel=lambda _: self.session.cancel_load(),
             load=lambda _: self.session.load(),
             site=lambda _: self.session.load_site_model(),
             open=lambda _: app.run(self.session.open_file()),
+            set=lambda message: self._set(message["name"], message["value"]),
+            reset=lambda _: self._reset(),
         )
         for name in ("model", "turn"):
             self.session.on(name, lambda _: self.draw())
@@ -33,7 +40,7 @@ class ModelSheet(SideSheet):
 
     def relabel(self) -> None:
         super().relabel()
-        self.controls.relabel()
+        self._draw_controls()
 
     def draw(self) -> None:
         session = self.session
@@ -55,9 +62,40 @@ class ModelSheet(SideSheet):
         if session.loaded and not session.loading:
             site = {} if session.is_site_model else {"site": "model.site"}
             sections += [buttons(open="model.open", **site), self._hint()]
-        sections.append({"kind": "title", "text": say("sampling.title")})
         if sections != self.sheet.sections:
             self.sheet.sections = sections
+
+    def _draw_controls(self) -> None:
+        items = [self._control(name, "range", *limits) for name, limits in RANGES.items()]
+        items += [self._control(name, "number", *limits) for name, limits in NUMBERS.items()]
+        items.append(self._control("instructions", "text"))
+        self.sheet.controls = {
+            "title": say("sampling.title"),
+            "items": items,
+            "reset": say("sampling.reset"),
+        }
+
+    def _control(self, name: str, type: str, least=0, most=0, step=0) -> dict:
+        hint = f"sampling.{name}.hint"
+        return {
+            "name": name,
+            "type": type,
+            "label": say(f"sampling.{name}"),
+            "hint": say(hint) if has(hint) else "",
+            "min": least,
+            "max": most,
+            "step": step,
+            "value": getattr(self.session.settings, name),
+        }
+
+    def _set(self, name: str, value: Any) -> None:
+        setattr(self.session.settings, name, round(value) if name in WHOLE else value)
+
+    def _reset(self) -> None:
+        fresh = Settings()
+        for each in fields(Settings):
+            setattr(self.session.settings, each.name, getattr(fresh, each.name))
+        self._draw_controls()
 
     def _hint(self) -> dict:
         return text("model.open_hint", "muted")
@@ -112,47 +150,3 @@ def _parameters(count: int | None) -> str | None:
     if count < BILLION:
         return say("model.parameters.millions", millions=count / MILLION)
     return say("model.parameters.billions", billions=count / BILLION)
-
-
-class Controls:
-    """Sliders and fields for the settings; each name is a field of Settings."""
-
-    def __init__(self, settings: Settings):
-        self.settings = settings
-        common = {"sizing_mode": "stretch_width", "margin": (4, 20)}
-        self.widgets = {
-            "temperature": FloatSlider(start=0, end=2, step=0.05, **common),
-            "top_k": IntSlider(start=0, end=200, step=1, **common),
-            "top_p": FloatSlider(start=0.05, end=1, step=0.05, **common),
-            "min_p": FloatSlider(start=0, end=0.5, step=0.01, **common),
-            "repeat_penalty": FloatSlider(start=1, end=1.5, step=0.01, **common),
-            "max_tokens": IntInput(start=16, end=8192, step=16, size="small", **common),
-            "seed": IntInput(start=0, end=2**31 - 1, size="small", **common),
-            "instructions": TextAreaInput(rows=3, auto_grow=True, max_rows=8, **common),
-        }
-        self.reset = Button(variant="outlined", margin=(8, 20, 24, 20), on_click=self._reset)
-        self.view = Column(*self.widgets.values(), self.reset, sizing_mode="stretch_width")
-        self._show()
-        for name, widget in self.widgets.items():
-            widget.param.watch(lambda event, name=name: self._set(name, event.new), "value")
-
-    def relabel(self) -> None:
-        for name, widget in self.widgets.items():
-            widget.label = say(f"sampling.{name}")
-            if name in HINTED:
-                widget.description = say(f"sampling.{name}.hint")
-        self.reset.label = say("sampling.reset")
-
-    def _set(self, name: str, value: Any) -> None:
-        if value is not None:
-            setattr(self.settings, name, value)
-
-    def _show(self) -> None:
-        for name, widget in self.widgets.items():
-            widget.value = getattr(self.settings, name)
-
-    def _reset(self, _: Any) -> None:
-        fresh = Settings()
-        for each in fields(Settings):
-            setattr(self.settings, each.name, getattr(fresh, each.name))
-        self._show()

@@ -26,14 +26,14 @@ LOOK = {
 
 
 class SideSheet:
-    """Words on top, then controls. `self.sheet.sections` is what a subclass fills."""
+    """A drawer with one sheet in it; `self.sheet.sections` is what a subclass fills."""
 
     title = ""  # a key of the words
 
-    def __init__(self, *controls: Any):
+    def __init__(self):
         self.sheet = Sheet(sizing_mode="stretch_width", margin=0)
         self.sheet.hear(close=lambda _: self.close())
-        self.drawer = Drawer(self.sheet, *controls, anchor="right", size=WIDTH, sx=LOOK)
+        self.drawer = Drawer(self.sheet, anchor="right", size=WIDTH, sx=LOOK, margin=0)
 
     def relabel(self) -> None:
         self.sheet.labels = {"title": say(self.title), "close": say("model.close")}
