@@ -317,8 +317,13 @@ def test_a_trap_fails_the_question_and_a_new_load_mends_it(open_engine):
     words = prepared["program"]["words"]
     tokens = prepared["program"]["fields"]["tokens"]
     words[words.index(tokens)] = -65536  # the program reads its tokens from beyond the memory
-    assert engine.load(offer(engine, {"prepared": prepared}))["kind"] == "loaded"
-    assert engine.answer("Hello")["end"]["code"] == "kernel_trap"
+    source = offer(engine, {"prepared": prepared})
+    end = engine.run(
+        """engine.ask({ kind: 'load', source: a[0], context: null });
+        return engine.ended(engine.ask(question('Hello')));""",
+        source,
+    )
+    assert end["code"] == "kernel_trap"
     assert engine.answer("Hello")["end"]["code"] == "no_model"
     assert engine.load()["kind"] == "loaded"
     assert "Paris" in engine.answer(chat(CAPITAL))["text"]

@@ -36,6 +36,7 @@
  * @property {number} seed
  */
 
+const WARM_UP_TOKENS = 8; // enough for the kernels of a batch
 const RESET = -1; // "accept" of no token: the sampler starts afresh with the values just written
 
 export class Kernels {
@@ -68,6 +69,15 @@ export class Kernels {
     this.words[fields.position / 4] = position;
     this.words[fields.logits_rows / 4] = logits;
     this.exports.step(this.address, this.threads);
+  }
+
+  /**
+   * Runs each kernel, so that the browser has compiled it well before the first question: that one
+   * is then read in half the time. Writes only what a first question writes over.
+   */
+  warmUp() {
+    this.step([0], 0, 1);
+    this.step(new Array(Math.min(WARM_UP_TOKENS, this.program.chunk)).fill(0), 0, 1);
   }
 
   /**

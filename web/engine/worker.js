@@ -242,6 +242,7 @@ class Loading {
     signal.throwIfAborted();
     this.model = model;
     this.tellLoaded(model, (performance.now() - begin) / 1000);
+    if (answers.size === 0) model.kernels.warmUp();
     return model;
   }
 
