@@ -49,7 +49,9 @@ def report(name: str, check: Callable[[], list[str]]) -> bool:
 
 
 def lint() -> list[str]:
-    return lines_of([sys.executable, "-m", "ruff", "check", "--quiet", str(ROOT)])
+    return lines_of(
+        [sys.executable, "-m", "ruff", "check", "--quiet", "--output-format=concise", str(ROOT)]
+    )
 
 
 def types() -> list[str]:
