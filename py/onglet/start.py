@@ -23,12 +23,13 @@ shown: "Document"
 def prepare() -> None:
     """Builds the app in English. Runs at build time, or in the worker when there is no snapshot."""
     global app, shown
-    document.prepare()
-    from .app import build
+    with document.same_names_each_time():
+        document.prepare()
+        from .app import build
 
-    shown = document.new_document()
-    app = build()
-    document.add_root(shown, app.page)
+        shown = document.new_document()
+        app = build()
+        document.add_root(shown, app.page)
 
 
 def use_language(code: str) -> None:

@@ -6,10 +6,13 @@ it. Knows Bokeh and Panel's session state; knows nothing about what the document
 """
 
 import asyncio
+import contextlib
 import functools
+import itertools
 import json
 import os
-from collections.abc import Callable, Coroutine
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING
 
 from . import placeholders
@@ -37,9 +40,24 @@ def prepare() -> None:
     placeholders.install()
     import panel.io.resources
     import param
+    from panel.custom import ReactComponent
 
     panel.io.resources.RESOURCE_MODE = "cdn"
+    # The bundle brings React along; the map would only name the hosts it comes from elsewhere.
+    ReactComponent._process_importmap = classmethod(lambda component: {})
     param.parameterized.async_executor = run_in_background
+
+
+@contextlib.contextmanager
+def same_names_each_time() -> Iterator[None]:
+    """Counts where uuid4 would draw: Panel names classes by it, and the same app shall give the
+    same document in every build and in every tab."""
+    numbers = itertools.count(1)
+    random_uuid, uuid.uuid4 = uuid.uuid4, lambda: uuid.UUID(int=next(numbers))
+    try:
+        yield
+    finally:
+        uuid.uuid4 = random_uuid
 
 
 def run_in_background(function: Callable[[], Coroutine]) -> None:
