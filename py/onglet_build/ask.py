@@ -18,6 +18,7 @@ from .driver import Answer, App, AskFailed
 from .loopback import Loopback
 from .places import CACHE, DIST
 from .policy import HEADERS
+from .vendor import sha256_of
 
 PIECE = 1 << 20
 
@@ -82,6 +83,8 @@ def ask(prompt: str, model: Path | None) -> tuple[Answer, dict]:
         answer = app.ask(prompt, grown=show)
         print(flush=True)
         report = describe(answer, app.window(), len(watch.off_origin))
+        if model:
+            report["model_sha256"] = sha256_of(model)
         context.close()
     return answer, report
 

@@ -23,11 +23,12 @@ POLL_SECONDS = 0.03
 # Collects the engine's copies of one request at a time; calling it again empties it.
 LISTEN = """() => {
   const first = !globalThis.heard
-  globalThis.heard = {text: '', end: null}
+  globalThis.heard = {text: '', end: null, opened: null}
   if (!first) return
   onglet.on('tokens', message => { heard.text += message.text })
   onglet.on('done', message => { heard.end = message })
-  onglet.on('failed', message => { heard.end = message })
+  onglet.on('failed', message => { heard.end = message; heard.opened ??= message })
+  onglet.on('loaded', message => { heard.opened ??= message })
 }"""
 WINDOW = """() => JSON.parse(JSON.stringify({timeline: onglet.timeline, facts: onglet.facts,
   loaded: onglet.loaded, done: onglet.done, failed: onglet.failed, ledger: onglet.ledger()}))"""
@@ -131,7 +132,18 @@ class App:
         raise AskFailed("The page showed no sentence about what went wrong.")
 
     def open_model(self, file: Path) -> None:
-        """Opens a model file of this machine, as a person does from the model sheet."""
+        """Opens a model file of this machine and waits for it. Raises AskFailed if it is refused."""
+        self.wait_model()
+        self.choose_model(file)
+        seconds = SECONDS_TO_MODEL * 1000
+        opened = self.page.wait_for_function("() => heard.opened", timeout=seconds).json_value()
+        if opened["kind"] == "failed":
+            raise AskFailed(self.wait_problem())
+        self.page.keyboard.press("Escape")
+
+    def choose_model(self, file: Path) -> None:
+        """Picks a model file in the model sheet, as a person does."""
+        self.page.evaluate(LISTEN)
         self.known_problems = self.page.locator(PROBLEM).count()
         self.page.locator("[data-key=model]").click()
         with self.page.expect_file_chooser() as chooser:

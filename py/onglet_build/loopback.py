@@ -1,7 +1,7 @@
 """Serves folders on 127.0.0.1 in this process, logs each request, and can be stopped and started
 again on the same port. Used by ask, bench and the browser tests; knows nothing about Onglet.
 
-It is single-purpose and plain on purpose: GET and HEAD, ranges, no listing of folders; what is posted is kept.
+Plain on purpose: GET and HEAD, ranges, no listing of folders; what is posted is kept.
 """
 
 import http.server

@@ -52,7 +52,7 @@ def test_each_bad_file_gets_its_sentence(app_page, tmp_path):
     for write, code in FILES.items():
         path = tmp_path / f"{write.__name__}.gguf"
         write(path)
-        app_page.open_model(path)
+        app_page.choose_model(path)
         assert app_page.wait_problem().startswith(sentence(code)), write.__name__
         app_page.page.keyboard.press("Escape")
     assert "Paris" in app_page.ask(QUESTION).text
@@ -64,8 +64,7 @@ def test_a_good_file_answers(app_page, tmp_path, variant):
     path = tmp_path / "tiny.gguf"
     tiny_model.write(path, tiny_model.VARIANTS[variant])
     app_page.open_model(path)
-    app_page.page.wait_for_function("() => onglet.loaded.card.name === 'Tiny test model'")
-    app_page.page.keyboard.press("Escape")
+    assert app_page.window()["loaded"]["card"]["name"] == "Tiny test model"
     assert app_page.ask("hello").done["answer_tokens"] > 0
 
 
