@@ -10,7 +10,7 @@ import functools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -126,10 +126,16 @@ def _weighed(function: Callable) -> Callable:
     return guarded
 
 
-def _join(pieces: Any) -> str:
-    pieces = list(pieces)
-    weigh(pieces)
-    return "".join(map(str, pieces))
+def _join(pieces: Iterable) -> str:
+    """The pieces one after the other, weighed as they come: they may come without end."""
+    texts, left = [], TEXT_LIMIT
+    for piece in pieces:
+        weigh(piece)
+        texts.append(str(piece))
+        left -= len(texts[-1]) + 1
+        if left < 0:
+            raise TooMuch("text too long")
+    return "".join(texts)
 
 
 class _Compiler(CodeGenerator):
