@@ -35,6 +35,7 @@ from onglet.engine.messages import (
 from onglet.engine.prepare import prepare
 
 FIRST_ID = 1000  # smaller ids are the page's own requests
+MODEL_LOST = ("kernel_trap", "out_of_memory", "engine_died", "no_model")  # load again after these
 
 OnProgress = Callable[[Progress], None]
 
@@ -130,6 +131,8 @@ class Engine:
             self._send(self._answer_header(message))
         if isinstance(message, Loaded):
             self.loaded = message
+        if isinstance(message, Failed) and message.code in MODEL_LOST:
+            self.loaded = None
         if message.id in self._open:
             self._open[message.id].replies.put_nowait(message)
 
@@ -163,6 +166,8 @@ class _Request:
         self.replies: asyncio.Queue[Message] = asyncio.Queue()
 
     async def __aenter__(self) -> "_Request":
+        if self.engine.given_up:
+            raise Refused("engine_died")
         self.engine._open[self.message.id] = self
         self.engine._send(self.message)
         return self
