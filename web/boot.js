@@ -93,11 +93,11 @@ async function keepForOffline() {
   if (keeping) return;
   keeping = true;
   registration ??= await register();
-  if (registration && (await storeForOffline(registration, () => engine.lastHeard))) {
-    mark("offline_ready");
-    tell("offline_ready", true);
-    events.send("offline_ready", true);
-  }
+  const stored =
+    registration !== null && (await storeForOffline(registration, () => engine.lastHeard));
+  if (stored) mark("offline_ready");
+  tell("offline_ready", stored);
+  events.send("offline_ready", stored);
 }
 
 /** What the engine starts with: the site's model, as many threads as it likes. */

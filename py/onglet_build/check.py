@@ -24,6 +24,8 @@ CDN = re.compile(
 )
 # Vendored scripts name these hosts for widgets that Onglet does not use; the policy blocks them.
 KNOWN_CDN = {"bokeh.min.js", "panel.min.js", "panel-material-ui.bundle.js", "pyodide.mjs"}
+# The page and its workers know different global names; each project leaves one file to the other.
+PROJECTS = {"tsconfig.json": "app/worker.js", "tsconfig.workers.json": "app/mount.js"}
 TEXTS = (".html", ".js", ".mjs", ".css", ".json", ".webmanifest", ".svg")
 
 
@@ -57,10 +59,11 @@ def lint() -> list[str]:
 def types() -> list[str]:
     """Runs the TypeScript compiler over the JavaScript of the page and of the workers."""
     compiler = vendor.package("typescript").folder / "lib" / "tsc.js"
-    found = []
-    for project in ("tsconfig.json", "tsconfig.workers.json"):
-        found += lines_of([str(node()), str(compiler), "--project", str(WEB / project)])
-    return [line for line in found if line.startswith("web/")]
+    found = set()
+    for project, elsewhere in PROJECTS.items():
+        lines = lines_of([str(node()), str(compiler), "--project", str(WEB / project)])
+        found |= {line for line in lines if line.startswith("web/") and elsewhere not in line}
+    return sorted(found)
 
 
 def lines_of(command: list[str]) -> list[str]:

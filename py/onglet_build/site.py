@@ -89,16 +89,18 @@ def lay_out(parts: Parts) -> None:
 
 def lay_app(parts: Parts, into: Path) -> dict:
     """Lays the app's files, the snapshot apart: it alone differs between two builds."""
+    snapshot = parts.app["snapshot"]
+    names = tuple(part["file"] for part in snapshot["files"])
     tree = BUILD / "app"
     shutil.rmtree(tree, ignore_errors=True)
-    lay_files(parts.app_folder, tree)
-    snapshot = tree / parts.app["snapshot"]["file"]
-    place = f"python/{vendor.sha256_of(snapshot)[:12]}/{snapshot.name}"
-    copy(snapshot, into / place)
-    snapshot.unlink()
-    folder = lay_tree(tree, into, "python")
-    told = {**parts.app["snapshot"], "file": f"../../{place}"}
-    return {**parts.app, "folder": folder, "snapshot": told, "pyodide": PYODIDE}
+    lay_files(parts.app_folder, tree / "same", leave_out=names)
+    for name in names:
+        copy(parts.app_folder / name, tree / "snapshot" / name)
+    folder = lay_tree(tree / "same", into, "python")
+    apart = lay_tree(tree / "snapshot", into, "python")
+    files = [{**part, "file": f"../../{apart}{part['file']}"} for part in snapshot["files"]]
+    facts = {**snapshot, "files": files}
+    return {**parts.app, "folder": folder, "snapshot": facts, "pyodide": PYODIDE}
 
 
 def lay_vendored(into: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ SCRIPTS = (
     "static/panel/1.10.0/dist/panel.min.js",
 )
 SMALLEST_GAP = 1 << 16
+FILE_LIMIT = 24 << 20  # several hosts refuse files of 25 MiB
 LANGUAGES = ("en", "fr")
 SITE_PACKAGES = "/lib/python3.14/site-packages/"
 BUNDLE_SOURCES = ("python_bundle.py", "bytecode.py", "pyodide_node.mjs", "vendor.py")
@@ -39,11 +40,11 @@ def build(into: Path) -> dict:
         python_bundle.write_zip(tree, everything)
         make_snapshot(everything, into)
         split(tree, into)
-    snapshot = leave_out_empty_memory(into / "snapshot.bin")
+    snapshot = leave_out_empty_memory(into / "snapshot.bin", into)
     return {
         "stdlib": "stdlib.zip",
         "packages": ["first.zip", "rest.zip"],
-        "snapshot": {"file": "snapshot.bin", **snapshot},
+        "snapshot": snapshot,
         "scripts": SCRIPTS,
         "documents": {language: f"document.{language}.json" for language in LANGUAGES},
     }
@@ -60,24 +61,49 @@ def make_snapshot(packages: Path, into: Path) -> None:
     python_bundle.run_in_pyodide(vendor.package("pyodide").folder, job)
 
 
-def leave_out_empty_memory(file: Path) -> dict:
-    """Keeps of a snapshot only the stretches of memory that hold something.
+def leave_out_empty_memory(saved_file: Path, into: Path) -> dict:
+    """Keeps of a snapshot only the stretches of memory that hold something, in several files.
 
     Returns what worker.js needs to restore it: Pyodide's own head of the snapshot, the size of
-    the memory, and where each stretch lies.
+    the memory, and for each file which stretches (start, length) it holds, one after the other.
     """
-    saved = file.read_bytes()
+    saved = saved_file.read_bytes()
+    saved_file.unlink()
     (head_bytes,) = struct.unpack_from("<I", saved, 4)
     memory = saved[head_bytes:]
-    pieces, end = [], 0
+    files = []
+    for number, stretches in enumerate(cut(full_stretches(memory), FILE_LIMIT)):
+        name = f"snapshot.{number}.bin"
+        parts = (memory[start : start + length] for start, length in stretches)
+        (into / name).write_bytes(b"".join(parts))
+        files.append({"file": name, "stretches": stretches})
+    head = base64.b64encode(saved[:head_bytes]).decode()
+    return {"head": head, "memory": len(memory), "files": files}
+
+
+def full_stretches(memory: bytes) -> list[tuple[int, int]]:
+    """Returns (start, length) of what lies between the long runs of zeros."""
+    found, end = [], 0
     for gap in (*re.finditer(rb"\0{%d,}" % SMALLEST_GAP, memory), None):
         start, end = end, gap.start() if gap else len(memory)
         if end > start:
-            pieces.append((start, end - start))
+            found.append((start, end - start))
         end = gap.end() if gap else end
-    file.write_bytes(b"".join(memory[start : start + length] for start, length in pieces))
-    head = base64.b64encode(saved[:head_bytes]).decode()
-    return {"head": head, "memory": len(memory), "pieces": pieces}
+    return found
+
+
+def cut(stretches: list[tuple[int, int]], limit: int) -> list[list[tuple[int, int]]]:
+    """Deals stretches out to files of at most `limit` bytes, cutting them where need be."""
+    files, room = [[]], limit
+    for start, length in stretches:
+        while length:
+            if not room:
+                files.append([])
+                room = limit
+            taken = min(length, room)
+            files[-1].append((start, taken))
+            start, length, room = start + taken, length - taken, room - taken
+    return files
 
 
 def split(tree: Path, into: Path) -> None:

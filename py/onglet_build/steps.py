@@ -25,14 +25,15 @@ Input = Path | str
 @contextlib.contextmanager
 def timed(name: str) -> Iterator[None]:
     """Prints one line for the `with` block: its name and its seconds."""
-    print(f"{name:10} ...", end="", flush=True)
+    if sys.stdout.isatty():
+        print(f"{name:10} ...", end="\r", flush=True)
     started = time.monotonic()
+    outcome = "failed"
     try:
         yield
-    except BaseException:
-        print(" failed", flush=True)
-        raise
-    print(f" {time.monotonic() - started:.1f} s", flush=True)
+        outcome = f"{time.monotonic() - started:.1f} s"
+    finally:
+        print(f"{name:10} {outcome}", flush=True)
 
 
 def cached(name: str, inputs: Iterable[Input], make: Callable[[Path], dict]) -> tuple[Path, dict]:

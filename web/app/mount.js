@@ -12,10 +12,10 @@
  * @property {Record<string, string>} documents language -> document as JSON
  *
  * @typedef {object} Snapshot
- * @property {string} file
  * @property {string} head what Pyodide wants to know, as base64
  * @property {number} memory bytes of the whole memory
- * @property {[number, number][]} pieces start and length of what the file holds, in its order
+ * @property {{file: string, stretches: [number, number][]}[]} files each with start and length of
+ *   what it holds, in its order
  *
  * @typedef {object} StartMessage
  * @property {"start"} kind
@@ -78,7 +78,14 @@ class Mounted {
     this.isApplying = false;
     /** @type {any[]} changes made on the page that Python has not heard of yet */
     this.waiting = [];
-    this.live = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+    /** @type {string | null} the document that is shown */
+    this.text = null;
+    const { promise, resolve, reject } = /** @type {PromiseWithResolvers<void>} */ (
+      Promise.withResolvers()
+    );
+    this.live = promise;
+    this.resolve = resolve;
+    this.reject = reject;
     worker.addEventListener("message", ({ data }) => this.hear(data));
     worker.addEventListener("error", (event) => this.fail(event.message));
     this.prerendered = this.drawPrerendered();

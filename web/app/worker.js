@@ -11,7 +11,7 @@ import { isDark } from "./look.js";
  * @property {string} pyodide folder
  * @property {string} stdlib
  * @property {string[]} packages zips; the last one is not needed for a start from the snapshot
- * @property {import("./mount.js").Snapshot & {url: string}} snapshot
+ * @property {import("./mount.js").Snapshot} snapshot
  */
 
 const SITE_PACKAGES = "/lib/python3.14/site-packages";
@@ -22,14 +22,14 @@ let python;
 /** @type {any} the Python module onglet.start */
 let app;
 
-self.addEventListener("message", async ({ data }) => {
+self.onmessage = async ({ data }) => {
   if (data.kind === "start") {
     await start(data).catch((error) => send({ kind: "app_failed", error: String(error) }));
   } else if (data.kind === "patch") {
     app.apply(data.patch);
     send({ kind: "idle" });
   }
-});
+};
 
 /** @param {StartMessage} message */
 async function start(message) {
@@ -53,7 +53,10 @@ function filesOf({ root, app: names }) {
     pyodide: root + names.pyodide,
     stdlib: url(names.stdlib),
     packages: names.packages.map(url),
-    snapshot: { ...names.snapshot, url: url(names.snapshot.file) },
+    snapshot: {
+      ...names.snapshot,
+      files: names.snapshot.files.map((part) => ({ ...part, file: url(part.file) })),
+    },
   };
 }
 
@@ -70,17 +73,17 @@ function explain(error) {
  * @param {Files} files
  */
 async function restore(files) {
-  const { head, memory, pieces } = files.snapshot;
-  const saved = bytesOf(files.snapshot.url);
+  const { head, memory } = files.snapshot;
+  const saved = Promise.all(files.snapshot.files.map(({ file }) => bytesOf(file)));
   const [{ loadPyodide }, { default: createModule }] = await modules(files);
   python = await loadPyodide({
     ...options(files),
     _loadSnapshot: Uint8Array.from(atob(head), (letter) => letter.charCodeAt(0)),
     createPyodideModule: async (/** @type {any} */ settings) => {
-      const [module, bytes] = await Promise.all([createModule(settings), saved]);
+      const [module, parts] = await Promise.all([createModule(settings), saved]);
       const used = module.HEAPU8.length;
       module.growMemory(memory);
-      place(new Uint8Array(bytes), pieces, module.HEAPU8, used);
+      place(parts, files.snapshot.files, module.HEAPU8, used);
       return module;
     },
   });
@@ -88,20 +91,22 @@ async function restore(files) {
 }
 
 /**
- * Writes the saved pieces where they were, and zeros between them as far as memory was used before.
- * @param {Uint8Array} bytes the pieces, one after the other
- * @param {[number, number][]} pieces start and length of each
+ * Writes the saved stretches where they were, and zeros between them as far as memory was used before.
+ * @param {ArrayBuffer[]} parts the bytes of each file
+ * @param {import("./mount.js").Snapshot["files"]} files
  * @param {Uint8Array} memory
  * @param {number} used
  */
-function place(bytes, pieces, memory, used) {
-  let taken = 0;
+function place(parts, files, memory, used) {
   let end = 0;
-  for (const [start, length] of pieces) {
-    if (end < used) memory.fill(0, end, Math.min(start, used));
-    memory.set(bytes.subarray(taken, taken + length), start);
-    taken += length;
-    end = start + length;
+  for (const [number, { stretches }] of files.entries()) {
+    let taken = 0;
+    for (const [start, length] of stretches) {
+      if (end < used) memory.fill(0, end, Math.min(start, used));
+      memory.set(new Uint8Array(parts[number], taken, length), start);
+      taken += length;
+      end = start + length;
+    }
   }
 }
 
