@@ -3,8 +3,8 @@
 A plan knows neither the file the weights lie in nor how an executor carries the operations out.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 from onglet.engine.errors import Refused
@@ -105,15 +105,19 @@ class Plan:
     layer: tuple  # weight names hold "{layer}"
     after: tuple
 
-    def steps(self) -> Iterator[tuple[object, int | None]]:
+    def steps(self) -> tuple[tuple[object, int | None], ...]:
         """Every operation in order with its layer number, weight names filled in."""
-        for operation in self.before:
-            yield operation, None
-        for number in range(self.layers):
-            for operation in self.layer:
-                yield _in_layer(operation, number), number
-        for operation in self.after:
-            yield operation, None
+        return self._steps
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[object, int | None], ...]:
+        layers = [
+            (_in_layer(operation, number), number)
+            for number in range(self.layers)
+            for operation in self.layer
+        ]
+        once = [[(operation, None) for operation in part] for part in (self.before, self.after)]
+        return (*once[0], *layers, *once[1])
 
     def check(self) -> None:
         """Raises Refused if a weight is missing, left over, or of the wrong shape."""
