@@ -79,7 +79,7 @@ def make_venv(python: Path) -> None:
     print("tools: installing into build/venv", flush=True)
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-    options = ["--quiet", "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)]
+    options = ["-qq", "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)]
     subprocess.run([str(python), "-m", "pip", "install", *options], check=True)
     (VENV / "requirements.sha256").write_text(stamp())
     print(f"tools: ready ({time.monotonic() - started:.1f} s)", flush=True)
