@@ -285,6 +285,7 @@ GREEDY = [
     DOUBLING.format("[1]", "{% set n.x = n.x * 9 %}") + "{{ n.x|length }}",
     "{% macro m() %}{% set n.x = varargs %}{% endmacro %}"
     + DOUBLING.format("[1]", "{{ m(n.x, n.x) }}"),
+    DOUBLING.format("[1]", "{% set n.x = [n.x] %}") + "{{ n.x }}",
     DOUBLING.format("9", "{% set n.x = n.x * n.x %}"),
     DOUBLING.format("9", "{% set n.x = n.x ** n.x %}"),
     "{% set n = namespace() %}{% set n.n = n %}{{ [n, n]|string }}",
@@ -337,12 +338,13 @@ def test_a_greedy_template_is_stopped(template):
     [
         "x" * (TEMPLATE_LIMIT + 1),
         "{{ 1 }}" * (TAGS_LIMIT + 1),
+        "{{ 'a'" + "|upper" * 8000 + " }}",
+        "{{ " + "(" * 30 + "1" + ")" * 30 + " }}",
         "{{" + "(" * 3000 + ")" * 3000 + "}}",
         "{{ " + "[" * 3000 + "]" * 3000 + " }}",
         "{% if 1 %}" * 3000,
         "{{-" * 3000,
         "{# " * 20_000,
-        "{{ 'a'" + "|upper" * 8000 + " }}",
         "{{ 1" + " + 1" * 3000 + " }}",
         "{% endfor %}",
         "{{ 'a }}",

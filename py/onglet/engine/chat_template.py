@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from jinja2 import nodes
+from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.defaults import DEFAULT_FILTERS
 from jinja2.exceptions import TemplateError
@@ -28,7 +28,9 @@ from markupsafe import Markup
 from onglet.engine.errors import Refused
 
 TEMPLATE_LIMIT = 64 << 10  # characters
-TAGS_LIMIT = 4000  # compiling takes time by the tag, and is not under the deadline
+TAGS_LIMIT = 2000  # compiling takes time by the tag, and is not under the deadline
+TAG_LIMIT = 1000  # tokens of one tag; a chain of thousands ends the whole interpreter in a browser
+DEPTH_LIMIT = 24  # brackets in brackets, lists in lists
 TEXT_LIMIT = 4 << 20  # characters that any value and the whole text may have
 VALUE_WEIGHT = 64  # what a value in a list weighs beside its text
 INTEGER_BITS = 4096
@@ -77,8 +79,7 @@ def render(
     """
     if not template:
         raise Refused("no_chat_template")
-    tags = template.count("{{") + template.count("{%")
-    if len(template) > TEMPLATE_LIMIT or tags > TAGS_LIMIT:
+    if len(template) > TEMPLATE_LIMIT:
         raise Refused("template_failed", reason="template too long")
     values = {"messages": messages, "tools": tools, "documents": None}
     values |= {"bos_token": bos, "eos_token": eos, "add_generation_prompt": answer}
@@ -93,10 +94,20 @@ def render(
 
 
 def weigh(*values: Any) -> None:
-    """Raises TooMuch if the values hold too much, each use of a shared part counted anew."""
-    left, waiting = TEXT_LIMIT, list(values)
-    while waiting:
-        value = waiting.pop()
+    """Raises TooMuch if the values hold too much, each use of a shared part counted anew, or hold
+    lists in lists in lists without end."""
+    left, level = TEXT_LIMIT, list(values)
+    for _ in range(DEPTH_LIMIT):
+        left, level = _weigh_level(left, level)
+        if not level:
+            return
+    raise TooMuch("value too deep")
+
+
+def _weigh_level(left: int, level: list) -> tuple[int, list]:
+    """What is left once these values are weighed, and the values that they hold."""
+    held = []
+    for value in level:
         kind = type(value)
         left -= VALUE_WEIGHT
         if kind in (str, Markup):
@@ -104,13 +115,14 @@ def weigh(*values: Any) -> None:
         elif kind in (list, tuple, dict):
             if len(value) * VALUE_WEIGHT > left:
                 raise TooMuch("value too big")
-            waiting += value if kind is not dict else (*value.keys(), *value.values())
+            held += value if kind is not dict else (*value.keys(), *value.values())
         elif kind is int and value.bit_length() > INTEGER_BITS:
             raise TooMuch("number too big")
         elif kind is Namespace:
-            waiting.append(value._Namespace__attrs)
-        if left < 0:
+            held.append(value._Namespace__attrs)
+        if left < 0 or len(held) * VALUE_WEIGHT > TEXT_LIMIT:
             raise TooMuch("value too big")
+    return left, held
 
 
 def _weighed(function: Callable) -> Callable:
@@ -302,8 +314,22 @@ def _environment() -> _Environment:
 
 
 @functools.lru_cache(maxsize=4)
-def _compiled(template: str):
+def _compiled(template: str) -> Template:
+    _check_shape(_environment().lex(template))
     return _environment().from_string(template)
+
+
+def _check_shape(tokens: Iterable[tuple[int, str, str]]) -> None:
+    """Compilers go into themselves for each part of a part: refuses what would be too deep."""
+    tags = length = depth = 0
+    for _, kind, text in tokens:
+        length += 1
+        if kind in ("variable_begin", "block_begin"):
+            tags, length, depth = tags + 1, 0, 0
+        elif kind == "operator":
+            depth += (text in "([{") - (text in ")]}")
+        if tags > TAGS_LIMIT or length > TAG_LIMIT or depth > DEPTH_LIMIT:
+            raise TooMuch("template too long")
 
 
 @contextmanager
