@@ -335,7 +335,9 @@ def test_nothing_is_fetched_from_elsewhere(open_engine, watch):
         assert engine.load({"kind": "url", "url": url})["code"] == "download_failed"
     missing = engine.load({"kind": "site", "path": "models/none/prepared.json"})
     assert (missing["code"], missing["values"]["status"]) == ("download_failed", 404)
-    watch.errors.clear()  # the browser's own line about the 404
+    page_instead = engine.load({"kind": "site", "path": "index.html"})
+    assert (page_instead["code"], page_instead["values"]["status"]) == ("download_failed", 200)
+    watch.errors.clear()  # the browser's own lines about what is not there
 
 
 def test_stop_strings_and_lengths(engine):

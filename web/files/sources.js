@@ -41,7 +41,7 @@ export async function openSite(address, signal) {
     request(new URL(String(index).padStart(3, "0"), address), signal));
   const first = ask(0);
   first.catch(() => {}); // the listing's own failure is told first
-  const listing = await (await request(address, signal)).json();
+  const listing = await readListing(address, signal);
   const bytes = sum(listing.pieces);
   const name = address.pathname.split("/").at(-2) ?? "";
   return { listing, source: { name, bytes, chunks: readPieces(first, listing.pieces, ask) } };
@@ -71,6 +71,20 @@ export async function openAddress(address, signal) {
  */
 export function openFile(file, signal) {
   return { name: file.name, bytes: file.size, chunks: readSlices(file, signal) };
+}
+
+/**
+ * @param {URL} address
+ * @param {AbortSignal} signal
+ * @returns {Promise<any>}
+ */
+async function readListing(address, signal) {
+  const response = await request(address, signal);
+  return response.json().catch((error) => {
+    // Some hosts answer with a page, and status 200, where they have no file.
+    const { status } = response;
+    throw signal.aborted ? error : new Failure("download_failed", { url: address.pathname, status });
+  });
 }
 
 /**
