@@ -62,8 +62,8 @@ function filesOf({ root, app: names }) {
 
 /** @param {Error} error */
 function explain(error) {
-  console.warn(`The snapshot was not used: ${error.message}`)
-  return false
+  console.warn(`The snapshot was not used: ${error.message}`);
+  return false;
 }
 
 /**
@@ -101,6 +101,7 @@ function place(parts, files, memory, used) {
   let end = 0;
   for (const [number, { stretches }] of files.entries()) {
     let taken = 0;
+    if (sum(stretches) !== parts[number].byteLength) throw new Error("a file of it is not whole");
     for (const [start, length] of stretches) {
       if (end < used) memory.fill(0, end, Math.min(start, used));
       memory.set(new Uint8Array(parts[number], taken, length), start);
@@ -110,18 +111,23 @@ function place(parts, files, memory, used) {
   }
 }
 
+/** @param {[number, number][]} stretches */
+function sum(stretches) {
+  return stretches.reduce((total, [, length]) => total + length, 0);
+}
+
 /** Builds the app in this worker: the way without a snapshot. @param {Files} files */
 async function buildHere(files) {
-  const archives = files.packages.map(bytesOf)
-  const [{ loadPyodide }] = await modules(files)
-  python = await loadPyodide(options(files))
-  for (const archive of archives) unpack(await archive)
-  python.pyimport("onglet.start").prepare()
+  const archives = files.packages.map(bytesOf);
+  const [{ loadPyodide }] = await modules(files);
+  python = await loadPyodide(options(files));
+  for (const archive of archives) unpack(await archive);
+  python.pyimport("onglet.start").prepare();
 }
 
 /** @param {Files} files @returns {Promise<any[]>} */
 function modules(files) {
-  return Promise.all(["pyodide.mjs", "pyodide.asm.mjs"].map(name => import(files.pyodide + name)))
+  return Promise.all(["pyodide.mjs", "pyodide.asm.mjs"].map(name => import(files.pyodide + name)));
 }
 
 /** @param {Files} files */
@@ -136,28 +142,28 @@ function options(files) {
 
 /** @param {string} url */
 async function bytesOf(url) {
-  const response = await fetch(url)
-  if (!response.ok) throw new Error(`${response.status} for ${url}`)
-  return response.arrayBuffer()
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${response.status} for ${url}`);
+  return response.arrayBuffer();
 }
 
 /** @param {ArrayBuffer} archive */
 function unpack(archive) {
-  python.unpackArchive(archive, "zip", { extractDir: SITE_PACKAGES })
+  python.unpackArchive(archive, "zip", { extractDir: SITE_PACKAGES });
 }
 
 /** The modules that no start needs. @param {string} url */
 async function unpackRest(url) {
-  unpack(await bytesOf(url))
-  app.see_unpacked_modules()
+  unpack(await bytesOf(url));
+  app.see_unpacked_modules();
 }
 
 /** @param {string} patch */
 function sendPatch(patch) {
-  send({ kind: "patch", patch })
+  send({ kind: "patch", patch });
 }
 
 /** @param {object} message */
 function send(message) {
-  self.postMessage(message)
+  self.postMessage(message);
 }
