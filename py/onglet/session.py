@@ -67,7 +67,7 @@ class Session:
         self.facts: dict = {}
         self.ledger: dict = {"off_origin_requests": 0, "bytes": 0, "entries": []}
         self.online = True
-        self.offline_ready = False
+        self.offline_ready: bool | None = None  # None: not known yet
         self.bridge: Bridge | None = None
         self.engine: Engine | None = None
         self._listeners = Listeners()
@@ -76,6 +76,7 @@ class Session:
         self._load: asyncio.Task | None = None
         self._answer: asyncio.Task | None = None
         self._stopping = False
+        self._knows_model = asyncio.Event()  # whether one loads is known
 
     def on(self, name: str, listener: Callable[[Any], None]) -> None:
         self._listeners.add(name, listener)
@@ -105,6 +106,7 @@ class Session:
             self.load()
         else:
             self._tell("model")
+        self._knows_model.set()
         self.facts = await bridge.call("facts")
         self.online = self.facts["online"]
         self._tell("facts", self.facts)
@@ -112,7 +114,7 @@ class Session:
 
     def _outside(self, name: str, value: Any) -> None:
         setattr(self, name, value)
-        self._tell("outside")
+        self._tell("outside", name)
 
     # The model
 
@@ -245,6 +247,7 @@ class Session:
 
     async def _model(self) -> None:
         """Waits for a model that is loading. Raises Refused no_model if there is none then."""
+        await self._knows_model.wait()
         while self.loading:
             await asyncio.wait([self._load])
         if not self.loaded:

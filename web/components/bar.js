@@ -14,7 +14,7 @@ const STYLE = `
   .chip { position: relative; display: flex; align-items: center; gap: 7px; height: 32px;
           padding: 0 11px; border: 1px solid var(--line); border-radius: 10px; font-size: 13px;
           line-height: 1; white-space: nowrap; min-width: 0; font-variant-numeric: tabular-nums; }
-  .chip::after { content: ""; position: absolute; inset: -6px 0; }
+  .chip::after { content: ""; position: absolute; inset: -8px 0; }
   .chip:hover { background: var(--hover); }
   .chip .icon { width: 16px; height: 16px; color: var(--muted); }
   .chip .name { overflow: hidden; text-overflow: ellipsis; line-height: 1.3; }
@@ -63,7 +63,6 @@ export function renderBar(/** @type {any} */ { model, el }) {
     bar.replaceChildren(...parts(model, tell));
     if (open) bar.querySelector(".menu").showPopover();
     if (focused) bar.querySelector(`[data-key="${focused}"]`)?.focus();
-    wearTheme(model.theme);
     document.documentElement.lang = model.language;
     document.title = model.labels.document;
   };
@@ -73,6 +72,7 @@ export function renderBar(/** @type {any} */ { model, el }) {
   };
   redraw();
   model.on(["labels", "theme", "language"], redraw);
+  model.on("theme", () => wearTheme(model.theme)); // at first boot.js dressed the page
   model.on(["model_chip", "silence_chip"], keepingFocus(bar, chips));
   el.append(styled(STYLE), bar);
 }

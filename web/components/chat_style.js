@@ -45,7 +45,7 @@ export const CHAT_STYLE = `
   .code { border: 1px solid var(--line); border-radius: 10px; background: var(--raised); overflow: hidden; }
   .code .head { display: flex; align-items: center; justify-content: space-between; padding: 0 2px 0 14px;
                 color: var(--muted); font-size: 13px; border-bottom: 1px solid var(--line); }
-  .code .head .square { height: 36px; }
+  @media (pointer: fine) { .code .head .square { height: 36px; } }
   .code .icon { width: 17px; height: 17px; }
   .code pre { margin: 0; padding: 12px 14px; overflow-x: auto; }
 
@@ -88,9 +88,9 @@ export const CHAT_STYLE = `
          background: var(--raised); padding: 4px; cursor: text; }
   .box:focus-within { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
   textarea { flex: 1; min-width: 0; font: inherit; color: inherit; background: none; border: 0; outline: none !important;
-             resize: none; padding: 9px 8px 9px 12px; max-height: 220px; }
+             resize: none; padding: 10px 8px 10px 12px; max-height: 220px; }
   textarea::placeholder { color: var(--muted); opacity: 1; }
-  .send { width: 44px; height: 44px; flex: none; display: grid; place-items: center; border-radius: 8px;
+  .send { width: 45px; height: 45px; flex: none; display: grid; place-items: center; border-radius: 8px;
           background: var(--accent); color: var(--on-accent); }
   .send:disabled { background: none; color: var(--muted); }
   .below { display: flex; gap: 12px; padding: 5px 4px 0; min-height: 26px; }

@@ -36,7 +36,7 @@ TYPES = {
 PATTERNS = {"plain": 0, "gate": 1, "up": 2, "vector": 3}
 
 # The structs of wasm_kernels/program.h, field by field: every field is one word.
-PLACES = ("bytes", "pairs", "floats", "scales", "sums")
+PLACES = ("bytes", "pairs", "floats", "scales", "sums", "weighted", "extras")
 HEADER = (
     *("format", "operations", "count", "position", "logits_rows", "tokens", "logits"),
     *("vocabulary", "context", "chunk", "control", "sampler", "recent", "seen", "candidates"),
@@ -201,11 +201,14 @@ class Lowering:
         stride = _rounded(plan.vocabulary, ROWS)
         header["logits"] = self._floats("logits", max(1, self.logits_rows) * stride)
         place("stacks", STACK_BYTES * self.threads)
-        values = _rounded(self.chunk, TILE) * self._most_columns()
-        self._place_activation("shared", values)
+        tiles = _rounded(self.chunk, TILE) // TILE
+        self._place_activation("shared", tiles * TILE * self._most_columns(), tiles)
 
-    def _place_activation(self, prefix: str, values: int) -> None:
-        sizes = (values, 2 * values, 4 * values, 4 * values // BLOCK, 4 * values // BLOCK)
+    def _place_activation(self, prefix: str, values: int, tiles: int) -> None:
+        """Room for `values` activations in so many tiles, and a second plane of each."""
+        slots = 2 * values // BLOCK
+        extras = tiles * (1 + self._most_columns() // BLOCK)
+        sizes = (2 * values, 4 * values, 4 * values, 4 * slots, 4 * slots, 4 * slots, 4 * extras)
         for name, size in zip(PLACES, sizes, strict=True):
             self.header[f"{prefix}.{name}"] = self.layout.place(f"{prefix}.{name}", size)
 
@@ -215,7 +218,7 @@ class Lowering:
         head = max((step.head_size for step, _ in self.steps if isinstance(step, Attend)), default=0)
         begin, known = self.layout.end, set(self.layout.regions)
         sizes = {
-            "own_values": 4 * columns,
+            "own_values": 4 * TILE * columns,
             "own_panel": 2 * ROWS * columns,
             "own_panel_scales": 2 * 4 * ROWS * columns // BLOCK,
             "own_queries": 4 * TILE * head,
@@ -224,7 +227,7 @@ class Lowering:
         }
         for name, size in sizes.items():
             self.header[name] = self.layout.place(name, size)
-        self._place_activation("own", columns)
+        self._place_activation("own", columns, 1)
         stride = self.header["own_stride"] = _rounded(self.layout.end - begin + LINE, LINE)
         own = [name for name in self.layout.regions if name not in known]
         for thread in range(1, self.threads):

@@ -95,6 +95,7 @@ class ChatPage:
             "words": lambda grown: self._words(*grown),
             "model": lambda _: self._model_changed(),
             "facts": self._warn,
+            "outside": lambda _: self.session.offline_ready is False and self.notice("no_storage"),
             "engine_back": lambda _: self.notice("engine_back"),
         }.items():
             self.session.on(name, listener)
@@ -168,8 +169,6 @@ class ChatPage:
         """Says in plain words what this browser cannot do here."""
         if not facts["isolated"]:
             self.notice("one_thread")
-        if not facts["service_worker"]:
-            self.notice("no_storage")
 
     def _forget(self, name: str) -> None:
         if self._notices.pop(name, None):

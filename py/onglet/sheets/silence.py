@@ -28,11 +28,10 @@ class SilenceSheet(SideSheet):
         ]
 
     def _offline(self) -> str:
-        session = self.session
-        if session.offline_ready or not session.online:
-            return "silence.offline_ready" if session.online else "silence.offline"
-        can_store = session.facts.get("service_worker")
-        return "silence.offline_storing" if can_store else "silence.offline_not"
+        if not self.session.online:
+            return "silence.offline"
+        known = {True: "silence.offline_ready", False: "silence.offline_not"}
+        return known.get(self.session.offline_ready, "silence.offline_storing")
 
     def _requests(self, ledger: dict) -> list[dict]:
         """Which other sites were asked; a refused request never left."""
