@@ -21,7 +21,9 @@ def main(arguments: list[str]) -> int:
         vendor.fetch(vendor.packages("test"))
         find_browsers()
     command = [sys.executable, "-m", "pytest", "-q", *(arguments or ["tests"])]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    # Two threads of NumPy that wait for each other in a loop take minutes on a busy machine.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=ROOT, check=False, env=environment).returncode
 
 
 def find_browsers() -> None:

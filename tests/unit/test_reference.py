@@ -148,12 +148,12 @@ def test_only_the_rows_asked_for_are_computed(tiny):
 
 def test_the_embedded_model_knows_the_capital_of_france():
     path = vendor.model_file()
-    answer = Model.read(path).greedy(CAPITAL, 12, stop=[2])
+    answer = Model.read(path).greedy(CAPITAL, 6)
     with path.open("rb") as file:
         header = read_header(file.read(2 << 20), path.stat().st_size)
     words = header.strings(header.array("tokenizer.ggml.tokens", STRING), set(answer), limit=100)
     text = "".join(words[token] for token in answer)
-    assert text == "TheĠcapitalĠofĠFranceĠisĠParis.<|im_end|>"
+    assert text == "TheĠcapitalĠofĠFranceĠisĠParis"
 
 
 def test_no_other_module_of_the_engine_imports_numpy():
