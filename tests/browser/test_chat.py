@@ -13,7 +13,7 @@ ENGLISH, FRENCH = TABLES["en"], TABLES["fr"]
 PHONE = {"width": 360, "height": 740}
 PALINDROME = ENGLISH["try.2.text"]
 # Chromium reports inline handlers even where it parses without running: they have no place here.
-SILENT_PAYLOADS = [payload for payload in PAYLOADS if not re.search(r"\bon\w+=", payload)]
+SILENT_PAYLOADS = [payload for payload in PAYLOADS if not re.search(r"\bon\w+=|<base", payload)]
 LONG = "Tell me a long story about a fox."
 SMALL_TARGETS = """() => {
   const found = []
