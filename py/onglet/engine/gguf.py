@@ -73,6 +73,8 @@ TENSOR_TYPES = {  # number in the file -> name, values a block, bytes a block
     39: ("MXFP4", 32, 17),
 }
 
+CONTROL_BYTES = {*range(32), 127} - set(b"\t\n\f\r")  # no text holds these
+
 REQUIRED = object()
 
 
@@ -211,8 +213,7 @@ def looks_like(data: bytes) -> str:
     lead = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if lead.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")):
         return "html"
-    control = set(start) - {9, 10, 12, 13} & set(range(32))
-    if control & (set(range(9)) | {11} | set(range(14, 32)) | {127}):
+    if set(start) & CONTROL_BYTES:
         return "unknown"
     text = start.decode("utf-8", "ignore")
     return "text" if len(text.encode()) >= len(start) - 3 else "unknown"
