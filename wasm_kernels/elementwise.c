@@ -25,46 +25,133 @@ static float greatest_magnitude(const float *values) {
     return f32x4_greatest(greatest);
 }
 
-/* values: f32 (32) -> i32 (32) within -127..127 so that values ~ quantized * scale. Returns scale. */
-static float quantize_block(const float *values, int32_t *quantized) {
-    float greatest = greatest_magnitude(values);
-    v128 inverse = f32x4_splat(greatest > 0.0f ? 127.0f / greatest : 0.0f);
-    for (int32_t i = 0; i < BLOCK; i += 4) {
-        v128 scaled = f32x4_nearest(f32x4_mul(v128_load(values + i), inverse));
-        v128_store(quantized + i, i32x4_from_f32x4(scaled));
-    }
-    return greatest / 127.0f;
+/* 32 values times inverse, rounded to the nearest integers (ties to even). */
+static void round_block(const float *values, float inverse, v128 quantized[8]) {
+    v128 factor = f32x4_splat(inverse);
+    for (int32_t i = 0; i < 8; i++)
+        quantized[i] = i32x4_from_f32x4(f32x4_nearest(f32x4_mul(v128_load(values + 4 * i), factor)));
 }
 
-/* Writes one token (values: f32 (columns)) into lane `lane` of a tile of `width` tokens, in each of
- * the asked forms. */
-void quantize(const float *values, int32_t columns, int32_t forms, int32_t width, int32_t lane,
+/* What the quantized block leaves over of 32 values. */
+static void leave_over(const float *values, const v128 quantized[8], float scale, float *rest) {
+    v128 factor = f32x4_splat(scale);
+    for (int32_t i = 0; i < 8; i++) {
+        v128 kept = f32x4_mul(f32x4_from_i32x4(quantized[i]), factor);
+        v128_store(rest + 4 * i, f32x4_sub(v128_load(values + 4 * i), kept));
+    }
+}
+
+/* Four words, `width` words apart. */
+static void store_words(void *to, int32_t width, v128 words) {
+    if (width == 1) {
+        v128_store(to, words);
+        return;
+    }
+    size_t stride = 4 * (size_t)width;
+    v128_store_word0((uint8_t *)to, words);
+    v128_store_word1((uint8_t *)to + stride, words);
+    v128_store_word2((uint8_t *)to + 2 * stride, words);
+    v128_store_word3((uint8_t *)to + 3 * stride, words);
+}
+
+/* Writes 32 integers (8 vectors) and their scale into one lane of a slot. */
+static void store_slot(const v128 quantized[8], float scale, int32_t forms, int32_t width, int32_t lane,
+                       int32_t slot, const struct activation *tile) {
+    v128 sum = v128_zero();
+    for (int32_t half = 0; half < 2; half++) {
+        const v128 *q = quantized + 4 * half;
+        sum = i32x4_add(sum, i32x4_add(i32x4_add(q[0], q[1]), i32x4_add(q[2], q[3])));
+        if (forms & AS_BYTES) {
+            v128 low = i16x8_narrow(i32x4_zip_low(q[0], q[1]), i32x4_zip_high(q[0], q[1]));
+            v128 high = i16x8_narrow(i32x4_zip_low(q[2], q[3]), i32x4_zip_high(q[2], q[3]));
+            int32_t word = (slot * 8 + half * 4) * width + lane;
+            store_words(tile->bytes + 4 * word, width, i8x16_narrow(low, high));
+        }
+        if (forms & AS_PAIRS) {
+            int32_t word = (slot * 16 + half * 8) * width + lane;
+            store_words(tile->pairs + 2 * word, width, i16x8_narrow(q[0], q[1]));
+            store_words(tile->pairs + 2 * (word + 4 * width), width, i16x8_narrow(q[2], q[3]));
+        }
+    }
+    int32_t sums[4];
+    v128_store(sums, sum);
+    int32_t place = slot * width + lane;
+    tile->scales[place] = scale;
+    tile->sums[place] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    tile->weighted[place] = scale * (float)tile->sums[place];
+}
+
+static float inverse_of(float scale) { return scale > 0.0f ? 1.0f / scale : 0.0f; }
+
+/* The scale of a block: its greatest magnitude becomes 127. */
+static void quantize_block(const float *values, int32_t forms, int32_t width, int32_t lane, int32_t slot,
+                           const struct activation *tile) {
+    v128 quantized[8];
+    float scale = greatest_magnitude(values) / 127.0f;
+    round_block(values, inverse_of(scale), quantized);
+    store_slot(quantized, scale, forms, width, lane, slot, tile);
+}
+
+/* The second plane of a block: what the first left over, 254 times finer. */
+static void quantize_rest(const float *values, float scale, int32_t forms, int32_t width, int32_t lane,
+                          int32_t slot, const struct activation *tile) {
+    v128 quantized[8];
+    float rest[BLOCK];
+    round_block(values, inverse_of(scale), quantized);
+    leave_over(values, quantized, scale, rest);
+    scale /= 254.0f;
+    round_block(rest, inverse_of(scale), quantized);
+    store_slot(quantized, scale, forms, width, lane, slot, tile);
+}
+
+/* The square of a scale above which a token's block is an outlier: 1.7 times their root mean square.
+ * An error of rounding grows with the scale, so a few such blocks make most of it. */
+static float outlier_square(const struct activation *tile, int32_t blocks, int32_t width, int32_t lane) {
+    float squares = 0.0f;
+    for (int32_t block = 0; block < blocks; block++) {
+        float scale = tile->scales[block * width + lane];
+        squares += scale * scale;
+    }
+    return squares / (float)blocks * (1.7f * 1.7f);
+}
+
+/* Second planes of a tile: a block gets one when it is an outlier of any token; a token of which it
+ * is none gets zeros, which change no sum. */
+static void add_extras(const float *const values[], int32_t blocks, int32_t forms, int32_t width,
+                       const struct activation *tile) {
+    float limits[TILE];
+    for (int32_t lane = 0; lane < width; lane++)
+        limits[lane] = outlier_square(tile, blocks, width, lane);
+    int32_t extras = 0;
+    for (int32_t block = 0; block < blocks; block++) {
+        bool found = false;
+        const float *scales = tile->scales + block * width;
+        for (int32_t lane = 0; lane < width; lane++)
+            found |= scales[lane] * scales[lane] > limits[lane];
+        if (!found)
+            continue;
+        for (int32_t lane = 0; lane < width; lane++) {
+            float scale = scales[lane] * scales[lane] > limits[lane] ? scales[lane] : 0.0f;
+            quantize_rest(values[lane] + block * BLOCK, scale, forms, width, lane, blocks + extras, tile);
+        }
+        tile->extras[1 + extras++] = block;
+    }
+    tile->extras[0] = extras;
+}
+
+/* values: `width` tokens of f32 (columns), into a tile of as many, in each of the asked forms. */
+void quantize(const float *const values[], int32_t columns, int32_t forms, int32_t width,
               const struct activation *tile) {
     if (forms & AS_FLOATS)
-        for (int32_t i = 0; i < columns; i++)
-            tile->floats[i * width + lane] = values[i];
+        for (int32_t lane = 0; lane < width; lane++)
+            for (int32_t i = 0; i < columns; i++)
+                tile->floats[i * width + lane] = values[lane][i];
     if (!(forms & (AS_BYTES | AS_PAIRS)))
         return;
-    for (int32_t block = 0; block < columns / BLOCK; block++) {
-        int32_t quantized[BLOCK], sum = 0;
-        float scale = quantize_block(values + block * BLOCK, quantized);
-        for (int32_t i = 0; i < BLOCK; i++)
-            sum += quantized[i];
-        tile->scales[block * width + lane] = scale;
-        tile->sums[block * width + lane] = sum;
-        if (forms & AS_BYTES)
-            for (int32_t octet = 0; octet < 4; octet++) {
-                const int32_t *q = quantized + 8 * octet;
-                int8_t *to = tile->bytes + ((block * 8 + octet * 2) * width + lane) * 4;
-                to[0] = (int8_t)q[0], to[1] = (int8_t)q[4], to[2] = (int8_t)q[1], to[3] = (int8_t)q[5];
-                to += 4 * width;
-                to[0] = (int8_t)q[2], to[1] = (int8_t)q[6], to[2] = (int8_t)q[3], to[3] = (int8_t)q[7];
-            }
-        if (forms & AS_PAIRS)
-            for (int32_t i = 0; i < BLOCK; i++)
-                tile->pairs[((block * BLOCK + i) / 2 * width + lane) * 2 + i % 2] =
-                    (int16_t)quantized[i];
-    }
+    for (int32_t lane = 0; lane < width; lane++)
+        for (int32_t block = 0; block < columns / BLOCK; block++)
+            quantize_block(values[lane] + block * BLOCK, forms, width, lane, block, tile);
+    add_extras(values, columns / BLOCK, forms, width, tile);
 }
 
 /* One value of a packed block of quants: column 0..31 of a lane. */

@@ -22,11 +22,13 @@ struct activation {
     float *floats;
     float *scales;
     int32_t *sums;
+    float *weighted;
+    int32_t *extras;
 };
 
 /* elementwise.c */
 void normalize(const float *input, const float *weight, float epsilon, int32_t columns, float *output);
-void quantize(const float *values, int32_t columns, int32_t forms, int32_t width, int32_t lane,
+void quantize(const float *const values[], int32_t columns, int32_t forms, int32_t width,
               const struct activation *tile);
 void unpack_row(const uint8_t *matrix, int32_t type, int32_t columns, int32_t row, float *output);
 void embed(const struct program *program, const struct embed *step);

@@ -3,6 +3,7 @@
  * Each row is summed in one order, block after block, whatever the number of tokens, threads or the
  * kind of machine: one token alone and the same token in a batch give the same bits.
  * 4- and 8-bit types: exact integers within a block of 32, then sum += (float)integer * (d * scale).
+ * Blocks of activations with outliers come a second time, for what the first rounding left over.
  * F32 and bfloat16: even and odd columns are summed apart and added at the end. */
 #include "kernels.h"
 #include "numbers.h"
@@ -133,11 +134,11 @@ INLINE struct sums bytes_plain(const uint8_t *block, const int16_t *x, struct su
 }
 
 INLINE struct sums block_dot(const uint8_t *weights, int32_t type, enum dot dot,
-                             const struct activation *x, int32_t block) {
-    v128 start = i32x4_splat(-offset_of(type, dot) * x->sums[block]);
+                             const struct activation *x, int32_t slot) {
+    v128 start = i32x4_splat(-offset_of(type, dot) * x->sums[slot]);
     struct sums sums = {start, start};
 #if HAS_BYTE_DOT
-    const int8_t *bytes = x->bytes + block * BLOCK;
+    const int8_t *bytes = x->bytes + slot * BLOCK;
     if (type == Q8_0 && dot == DOT_UNSIGNED)
         return bytes_dot(weights, bytes, sums, v128_zero());
     if (type == Q8_0 && dot == DOT_SIGNED)
@@ -147,35 +148,56 @@ INLINE struct sums block_dot(const uint8_t *weights, int32_t type, enum dot dot,
     if (type != Q8_0 && dot != DOT_NONE)
         return nibbles_dot(weights, bytes, sums);
 #endif
-    const int16_t *pairs = x->pairs + block * BLOCK;
+    const int16_t *pairs = x->pairs + slot * BLOCK;
     return type == Q8_0 ? bytes_plain(weights, pairs, sums) : nibbles_plain(weights, pairs, sums);
 }
 
-/* 8 rows of a quantized matrix times one token. type and dot are constants where this is used.
- * The scales are read 2^-112 too small; half of that is mended in the activation's scale, half at
- * the end, so that neither a great activation nor a small product leaves the range of f32. */
+INLINE int32_t quantized_block_bytes(int32_t type) { return type == Q4_1 ? 160 : type == Q4_0 ? 144 : 272; }
+
+/* Sums of 8 rows on their way: products with the scales, and with the minima of Q4_1. */
+struct totals {
+    struct sums products, minima;
+};
+
+/* totals + one block x one slot. The scales are read 2^-112 too small; half of that is mended in the
+ * activation's scale, half at the end, so that neither a great activation nor a small product leaves
+ * the range of f32. */
+INLINE struct totals add_block(struct totals totals, const uint8_t *weights, int32_t type, enum dot dot,
+                               const struct activation *x, int32_t slot) {
+    struct sums dots = block_dot(weights, type, dot, x, slot);
+    struct sums d = small_scales(weights + scales_at(type));
+    v128 scale = f32x4_splat(x->scales[slot] * TWO_TO_56);
+    v128 low = f32x4_mul(f32x4_from_i32x4(dots.low), f32x4_mul(d.low, scale));
+    v128 high = f32x4_mul(f32x4_from_i32x4(dots.high), f32x4_mul(d.high, scale));
+    totals.products = add_sums(totals.products, (struct sums){low, high});
+    if (type == Q4_1) {
+        struct sums m = small_scales(weights + 144);
+        v128 sum = f32x4_splat(x->weighted[slot] * TWO_TO_56);
+        struct sums more = {f32x4_mul(m.low, sum), f32x4_mul(m.high, sum)};
+        totals.minima = add_sums(totals.minima, more);
+    }
+    return totals;
+}
+
+/* 8 rows of a quantized matrix times one token. type and dot are constants where this is used. */
 INLINE struct sums rows_quantized(const uint8_t *weights, int32_t type, enum dot dot,
                                   const struct activation *x, int32_t columns) {
-    struct sums total = {v128_zero(), v128_zero()}, minima = total;
-    for (int32_t block = 0; block < columns / BLOCK; block++) {
-        struct sums dots = block_dot(weights, type, dot, x, block);
-        struct sums d = small_scales(weights + scales_at(type));
-        v128 scale = f32x4_splat(x->scales[block] * TWO_TO_56);
-        total.low = f32x4_add(total.low, f32x4_mul(f32x4_from_i32x4(dots.low), f32x4_mul(d.low, scale)));
-        total.high = f32x4_add(total.high, f32x4_mul(f32x4_from_i32x4(dots.high), f32x4_mul(d.high, scale)));
-        if (type == Q4_1) {
-            struct sums m = small_scales(weights + 144);
-            v128 sum = f32x4_splat(x->scales[block] * (float)x->sums[block] * TWO_TO_56);
-            minima.low = f32x4_add(minima.low, f32x4_mul(m.low, sum));
-            minima.high = f32x4_add(minima.high, f32x4_mul(m.high, sum));
-        }
-        weights += type == Q4_1 ? 160 : type == Q4_0 ? 144 : 272;
+    struct sums none = {v128_zero(), v128_zero()};
+    struct totals totals = {none, none};
+    int32_t blocks = columns / BLOCK, bytes = quantized_block_bytes(type);
+    const uint8_t *block = weights;
+    for (int32_t slot = 0; slot < blocks; slot++, block += bytes)
+        totals = add_block(totals, block, type, dot, x, slot);
+    for (int32_t extra = 0; extra < x->extras[0]; extra++) {
+        block = weights + (size_t)x->extras[1 + extra] * (size_t)bytes;
+        totals = add_block(totals, block, type, dot, x, blocks + extra);
     }
     v128 mend = f32x4_splat(TWO_TO_56);
-    total = (struct sums){f32x4_mul(total.low, mend), f32x4_mul(total.high, mend)};
+    struct sums total = {f32x4_mul(totals.products.low, mend), f32x4_mul(totals.products.high, mend)};
     if (type != Q4_1)
         return total;
-    return add_sums(total, (struct sums){f32x4_mul(minima.low, mend), f32x4_mul(minima.high, mend)});
+    struct sums minima = {f32x4_mul(totals.minima.low, mend), f32x4_mul(totals.minima.high, mend)};
+    return add_sums(total, minima);
 }
 
 INLINE struct sums multiply_add(struct sums sums, v128 low, v128 high, v128 x) {
@@ -359,14 +381,14 @@ INLINE void tile_saturating(const uint8_t *w, const int8_t *x, struct sums sums[
 }
 #endif
 
-INLINE void tile_block(const struct panel *panel, int32_t type, enum dot dot, const struct activation *x,
-                       int32_t block, struct sums sums[TILE]) {
+INLINE void tile_block(const struct panel *panel, int32_t block, int32_t type, enum dot dot,
+                       const struct activation *x, int32_t slot, struct sums sums[TILE]) {
     for (int32_t token = 0; token < TILE; token++) {
-        v128 start = i32x4_splat(-offset_of(type, dot) * x->sums[block * TILE + token]);
+        v128 start = i32x4_splat(-offset_of(type, dot) * x->sums[slot * TILE + token]);
         sums[token] = (struct sums){start, start};
     }
 #if HAS_BYTE_DOT
-    const int8_t *bytes = x->bytes + block * BLOCK * TILE;
+    const int8_t *bytes = x->bytes + slot * BLOCK * TILE;
     if (dot == DOT_SIGNED || dot == DOT_UNSIGNED) {
         tile_dot(panel->quants + block * 256, bytes, sums);
         return;
@@ -376,7 +398,35 @@ INLINE void tile_block(const struct panel *panel, int32_t type, enum dot dot, co
         return;
     }
 #endif
-    tile_pairs(panel->quants + block * 512, x->pairs + block * BLOCK * TILE, sums);
+    tile_pairs(panel->quants + block * 512, x->pairs + slot * BLOCK * TILE, sums);
+}
+
+/* total (token) += 8 rows x the number at place of each token */
+INLINE void add_scaled(struct sums total[TILE], const float *rows, const float *place) {
+    v128 low = v128_load(rows), high = v128_load(rows + 4);
+    for (int32_t token = 0; token < TILE; token++) {
+        v128 number = v128_load32_splat(place + token);
+        total[token].low = f32x4_add(total[token].low, f32x4_mul(low, number));
+        total[token].high = f32x4_add(total[token].high, f32x4_mul(high, number));
+    }
+}
+
+/* A block of a panel times a slot of a tile of activations, added to the totals. */
+INLINE void add_tile_block(const struct panel *panel, int32_t block, int32_t type, enum dot dot,
+                           const struct activation *x, int32_t slot, struct sums total[TILE],
+                           struct sums minima[TILE]) {
+    struct sums dots[TILE];
+    tile_block(panel, block, type, dot, x, slot, dots);
+    const float *scales = panel->scales + block * ROWS;
+    v128 low = v128_load(scales), high = v128_load(scales + 4);
+    for (int32_t token = 0; token < TILE; token++) {
+        v128 scale = v128_load32_splat(x->scales + slot * TILE + token);
+        v128 a = f32x4_mul(f32x4_from_i32x4(dots[token].low), f32x4_mul(low, scale));
+        v128 b = f32x4_mul(f32x4_from_i32x4(dots[token].high), f32x4_mul(high, scale));
+        total[token] = add_sums(total[token], (struct sums){a, b});
+    }
+    if (type == Q4_1)
+        add_scaled(minima, panel->minima + block * ROWS, x->weighted + slot * TILE);
 }
 
 /* A panel times a tile of quantized activations. type and dot are constants where this is used. */
@@ -385,23 +435,10 @@ INLINE void tile_quantized(const struct panel *panel, int32_t type, enum dot dot
     struct sums minima[TILE];
     for (int32_t token = 0; token < TILE; token++)
         total[token] = minima[token] = (struct sums){v128_zero(), v128_zero()};
-    for (int32_t block = 0; block < columns / BLOCK; block++) {
-        struct sums dots[TILE];
-        tile_block(panel, type, dot, x, block, dots);
-        v128 low = v128_load(panel->scales + block * ROWS), high = v128_load(panel->scales + block * ROWS + 4);
-        for (int32_t token = 0; token < TILE; token++) {
-            v128 scale = v128_load32_splat(x->scales + block * TILE + token);
-            total[token].low = f32x4_add(total[token].low, f32x4_mul(f32x4_from_i32x4(dots[token].low), f32x4_mul(low, scale)));
-            total[token].high = f32x4_add(total[token].high, f32x4_mul(f32x4_from_i32x4(dots[token].high), f32x4_mul(high, scale)));
-        }
-        if (type != Q4_1)
-            continue;
-        low = v128_load(panel->minima + block * ROWS), high = v128_load(panel->minima + block * ROWS + 4);
-        for (int32_t token = 0; token < TILE; token++) {
-            int32_t place = block * TILE + token;
-            v128 sum = f32x4_splat(x->scales[place] * (float)x->sums[place]);
-            minima[token] = multiply_add(minima[token], low, high, sum);
-        }
+    int32_t blocks = columns / BLOCK, slots = blocks + x->extras[0];
+    for (int32_t slot = 0; slot < slots; slot++) {
+        int32_t block = slot < blocks ? slot : x->extras[1 + slot - blocks];
+        add_tile_block(panel, block, type, dot, x, slot, total, minima);
     }
     if (type == Q4_1)
         for (int32_t token = 0; token < TILE; token++)
@@ -516,19 +553,21 @@ static const uint8_t *block_of(const struct project *step, int32_t block, int32_
 /* Where tile `tile` of `width` tokens lies; `more` bytes are added to every place. */
 static struct activation activation_at(const struct activation_places *places, int32_t columns,
                                        int32_t width, int32_t tile, size_t more) {
-    size_t values = (size_t)tile * (size_t)width * (size_t)columns, blocks = values / BLOCK;
-    return (struct activation){(int8_t *)at(places->bytes) + more + values,
-                               (int16_t *)((uint8_t *)at(places->pairs) + more) + values,
+    size_t values = (size_t)tile * (size_t)width * (size_t)columns, slots = 2 * values / BLOCK;
+    size_t extras = (size_t)tile * (size_t)(1 + columns / BLOCK);
+    return (struct activation){(int8_t *)((uint8_t *)at(places->bytes) + more) + 2 * values,
+                               (int16_t *)((uint8_t *)at(places->pairs) + more) + 2 * values,
                                (float *)((uint8_t *)at(places->floats) + more) + values,
-                               (float *)((uint8_t *)at(places->scales) + more) + blocks,
-                               (int32_t *)((uint8_t *)at(places->sums) + more) + blocks};
+                               (float *)((uint8_t *)at(places->scales) + more) + slots,
+                               (int32_t *)((uint8_t *)at(places->sums) + more) + slots,
+                               (float *)((uint8_t *)at(places->weighted) + more) + slots,
+                               (int32_t *)((uint8_t *)at(places->extras) + more) + extras};
 }
 
-/* One token of the input after its norm, f32 (columns); in the thread's scratch if it had to be made. */
+/* One token of the input after its norm, f32 (columns); in `values` if it had to be made. */
 static const float *prepared(const struct program *program, const struct project *step, int32_t token,
-                             int32_t thread) {
+                             float *values) {
     const float *input = (const float *)at(step->input) + (size_t)token * (size_t)step->columns;
-    float *values = own(program, program->own_values, thread);
     if (step->partials && program->count == 1) {
         merge_partials(program, step, values);
         input = values;
@@ -544,7 +583,8 @@ static void project_one(const struct program *program, const struct project *ste
                         int32_t thread, int32_t threads, enum dot dot) {
     size_t more = (size_t)thread * (size_t)program->own_stride;
     struct activation x = activation_at(&program->own, step->columns, 1, 0, more);
-    quantize(prepared(program, step, token, thread), step->columns, forms_of(step, dot), 1, 0, &x);
+    const float *values = prepared(program, step, token, own(program, program->own_values, thread));
+    quantize(&values, step->columns, forms_of(step, dot), 1, &x);
     int32_t blocks = blocks_of(step), end = blocks * (thread + 1) / threads;
     for (int32_t block = blocks * thread / threads; block < end; block++) {
         int32_t type;
@@ -558,12 +598,15 @@ static void project_one(const struct program *program, const struct project *ste
 static void quantize_tiles(const struct program *program, const struct project *step, int32_t first,
                            int32_t count, int32_t thread, enum dot dot) {
     int32_t forms = forms_of(step, dot);
+    float *room = own(program, program->own_values, thread);
     for (int32_t tile; (tile = draw_tile(control_of(program))) * TILE < count;) {
         struct activation x = activation_at(&program->shared, step->columns, TILE, tile, 0);
+        const float *values[TILE];
         for (int32_t lane = 0; lane < TILE; lane++) {
             int32_t token = first + smaller(tile * TILE + lane, count - 1);
-            quantize(prepared(program, step, token, thread), step->columns, forms, TILE, lane, &x);
+            values[lane] = prepared(program, step, token, room + lane * step->columns);
         }
+        quantize(values, step->columns, forms, TILE, &x);
     }
 }
 

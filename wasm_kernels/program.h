@@ -15,13 +15,17 @@ enum tensor_type { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q8_0 = 8, BF16 = 30 };
  * r / 4 lane 4 + r % 4; VECTOR: not a matrix, float32 side by side. */
 enum row_pattern { PLAIN, GATE, UP, VECTOR };
 
-/* Activations of one input for matmul, in tiles of T tokens (T = 1 alone, TILE in a batch). */
+/* Activations of one input for matmul, in tiles of T tokens (T = 1 alone, TILE in a batch). A slot is
+ * 32 quantized columns: first every block of the input, then a second, 254 times finer plane for the
+ * blocks that `extras` names. There is room for a second plane of every block. */
 struct activation_places {
-    int32_t bytes;  /* i8 (tile, columns / 4, T, 4), columns in nibble order */
-    int32_t pairs;  /* i16 (tile, columns / 2, T, 2) */
-    int32_t floats; /* f32 (tile, columns, T) */
-    int32_t scales; /* f32 (tile, columns / 32, T) */
-    int32_t sums;   /* i32 (tile, columns / 32, T): sums of the quantized values */
+    int32_t bytes;    /* i8 (tile, slot, 8, T, 4), columns in nibble order */
+    int32_t pairs;    /* i16 (tile, slot, 16, T, 2) */
+    int32_t floats;   /* f32 (tile, columns, T) */
+    int32_t scales;   /* f32 (tile, slot, T) */
+    int32_t sums;     /* i32 (tile, slot, T): sums of the quantized values */
+    int32_t weighted; /* f32 (tile, slot, T): scale * sum */
+    int32_t extras;   /* i32 (tile, 1 + blocks): how many, then the block of each extra slot */
 };
 
 struct program {
@@ -41,7 +45,7 @@ struct program {
     int32_t seen;    /* one bit for each token of the vocabulary */
     int32_t candidates;       /* struct candidate (vocabulary) */
     int32_t own_stride;       /* bytes from one thread's scratch to the next one's */
-    int32_t own_values;       /* f32 (columns): one token after its norm */
+    int32_t own_values;       /* f32 (TILE, columns): tokens after their norm */
     int32_t own_panel;        /* 8 rows of weights unpacked to bytes or i16 pairs */
     int32_t own_panel_scales; /* f32 (2, columns / 32, 8): scales, minima */
     int32_t own_queries;      /* f32 (TILE, head_size) */

@@ -39,6 +39,13 @@ INLINE v128 i16x8_add(v128 a, v128 b) { return wasm_i16x8_add(a, b); }
 INLINE v128 u16x8_shr(v128 a, uint32_t count) { return wasm_u16x8_shr(a, count); }
 /* i32 lane j = a[2j] * b[2j] + a[2j + 1] * b[2j + 1] over the i16 lanes */
 INLINE v128 i16x8_dot(v128 a, v128 b) { return wasm_i32x4_dot_i16x8(a, b); }
+/* i32 lanes of a, then of b, as i16; then i16 lanes as i8: both saturate */
+INLINE v128 i16x8_narrow(v128 a, v128 b) { return wasm_i16x8_narrow_i32x4(a, b); }
+INLINE v128 i8x16_narrow(v128 a, v128 b) { return wasm_i8x16_narrow_i16x8(a, b); }
+INLINE void v128_store_word0(void *to, v128 a) { wasm_v128_store32_lane(to, a, 0); }
+INLINE void v128_store_word1(void *to, v128 a) { wasm_v128_store32_lane(to, a, 1); }
+INLINE void v128_store_word2(void *to, v128 a) { wasm_v128_store32_lane(to, a, 2); }
+INLINE void v128_store_word3(void *to, v128 a) { wasm_v128_store32_lane(to, a, 3); }
 INLINE v128 i32x4_low_i16x8(v128 a) { return wasm_i32x4_extend_low_i16x8(a); }
 INLINE v128 i32x4_high_i16x8(v128 a) { return wasm_i32x4_extend_high_i16x8(a); }
 INLINE v128 f32x4_splat(float a) { return wasm_f32x4_splat(a); }
@@ -114,6 +121,29 @@ INLINE v128 i16x8_dot(v128 a, v128 b) {
     }
     return sums;
 }
+INLINE int16_t saturated(int32_t a) {
+    return a > INT16_MAX ? INT16_MAX : a < INT16_MIN ? INT16_MIN : (int16_t)a;
+}
+INLINE v128 i16x8_narrow(v128 a, v128 b) {
+    i16x8 all;
+    for (int j = 0; j < 8; j++)
+        all[j] = saturated(j < 4 ? a[j] : b[j - 4]);
+    return (v128)all;
+}
+INLINE v128 i8x16_narrow(v128 a, v128 b) {
+    i16x8 x = (i16x8)a, y = (i16x8)b;
+    i8x16 all;
+    for (int j = 0; j < 16; j++) {
+        int16_t value = j < 8 ? x[j] : y[j - 8];
+        all[j] = value > INT8_MAX ? INT8_MAX : value < INT8_MIN ? INT8_MIN : (int8_t)value;
+    }
+    return (v128)all;
+}
+INLINE void store_word(void *to, int32_t word) { __builtin_memcpy(to, &word, sizeof word); }
+INLINE void v128_store_word0(void *to, v128 a) { store_word(to, a[0]); }
+INLINE void v128_store_word1(void *to, v128 a) { store_word(to, a[1]); }
+INLINE void v128_store_word2(void *to, v128 a) { store_word(to, a[2]); }
+INLINE void v128_store_word3(void *to, v128 a) { store_word(to, a[3]); }
 INLINE v128 i32x4_low_i16x8(v128 a) {
     i16x8 x = (i16x8)a;
     return (v128){x[0], x[1], x[2], x[3]};
@@ -159,9 +189,6 @@ extern enum dot native_dot;
 #define HAS_BYTE_DOT 1
 
 INLINE int32_t second_operand(int8_t byte) { return native_dot == DOT_SIGNED ? byte : (uint8_t)byte; }
-INLINE int16_t saturated(int32_t a) {
-    return a > INT16_MAX ? INT16_MAX : a < INT16_MIN ? INT16_MIN : (int16_t)a;
-}
 INLINE v128 i8x16_dot_pairs(v128 a, v128 b) {
     i8x16 x = (i8x16)a, y = (i8x16)b;
     i16x8 sums;

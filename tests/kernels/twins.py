@@ -50,13 +50,45 @@ def normalize(x: Array, weight: Array, epsilon: float) -> Array:
     return x * scale[..., None] * weight
 
 
-def quantize(x: Array) -> tuple[Array, Array]:
-    """(tokens, columns) -> integers (tokens, block, 32), scales (tokens, block)"""
+OUTLIER = float32(float32(1.7) * float32(1.7))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One block of activations, quantized: values are about integers * scale."""
+
+    block: int
+    integers: Array  # (tokens, 32)
+    scales: Array  # (tokens,)
+
+
+def quantize(x: Array) -> list[Slot]:
+    """(tokens, columns) -> every block; then again, finer, what is left over of outlier blocks."""
     blocks = x.reshape(len(x), -1, BLOCK)
-    greatest = numpy.abs(blocks).max(axis=-1)
+    scales = numpy.abs(blocks).max(axis=-1) / float32(127)
+    integers = _round(blocks, scales)
+    rest = blocks - integers.astype(float32) * scales[..., None]
+    finer = numpy.where(_outliers(scales), scales, float32(0)) / float32(254)
+    integers_of_rest = _round(rest, finer)
+    return [
+        Slot(block, values[:, block], scale[:, block])
+        for values, scale in ((integers, scales), (integers_of_rest, finer))
+        for block in range(blocks.shape[1])
+    ]
+
+
+def _round(values: Array, scales: Array) -> Array:
     with numpy.errstate(divide="ignore"):
-        inverse = numpy.where(greatest > 0, float32(127) / greatest, float32(0)).astype(float32)
-    return numpy.rint(blocks * inverse[..., None]).astype(int32), greatest / float32(127)
+        inverse = numpy.where(scales > 0, float32(1) / scales, float32(0)).astype(float32)
+    return numpy.rint(values * inverse[..., None]).astype(int32)
+
+
+def _outliers(scales: Array) -> Array:
+    squares = numpy.zeros(len(scales), float32)
+    for block in range(scales.shape[1]):
+        squares = squares + scales[:, block] * scales[:, block]
+    limit = squares / float32(scales.shape[1]) * OUTLIER
+    return scales * scales > limit[:, None]
 
 
 @dataclass(frozen=True)
@@ -113,16 +145,15 @@ def _multiply_floats(matrix: Matrix, x: Array) -> Array:
 
 
 def _multiply(matrix: Matrix, x: Array) -> Array:
-    quantized, scales = quantize(x)
-    dots = numpy.einsum("tbi,rbi->btr", quantized, matrix.quants)
-    total = numpy.zeros(dots.shape[1:], float32)
+    total = numpy.zeros((len(x), len(matrix.quants)), float32)
     minima = numpy.zeros_like(total)
-    for block, dot in enumerate(dots):
-        scale = scales[:, block, None]
-        total += dot.astype(float32) * (matrix.scales[None, :, block] * scale)
+    for slot in quantize(x):
+        dots = slot.integers @ matrix.quants[:, slot.block].T
+        scale = slot.scales[:, None]
+        total += dots.astype(float32) * (matrix.scales[None, :, slot.block] * scale)
         if matrix.minima is not None:
-            sums = quantized[:, block].sum(axis=-1, dtype=int32).astype(float32)[:, None]
-            minima += matrix.minima[None, :, block] * (scale * sums)
+            sums = slot.integers.sum(axis=-1, dtype=int32).astype(float32)[:, None]
+            minima += matrix.minima[None, :, slot.block] * (scale * sums)
     return total if matrix.minima is None else total + minima
 
 
