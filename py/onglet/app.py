@@ -191,10 +191,10 @@ class App:
         if session.loading or not session.engine:
             return "loading", self._loading_words(), ""
         if not session.loaded:
-            return ("problem" if session.problem else "none"), say("model.chip.none"), ""
+            wrong = session.problem and session.problem.code != "cancelled"
+            return ("problem" if wrong else "none"), say("model.chip.none"), ""
         speed = say("model.chip.speed", rate=session.speed) if session.speed else ""
-        kind = "problem" if session.problem else "ready"
-        return kind, short_name(session.loaded.card.get("name") or ""), speed
+        return "ready", short_name(session.loaded.card.get("name") or ""), speed
 
     def _loading_words(self) -> str:
         loading = self.session.loading

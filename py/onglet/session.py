@@ -131,6 +131,11 @@ class Session:
     def _open(self, picked: dict) -> None:
         self.load({"kind": "file", "key": picked["key"]})
 
+    def forget_problem(self) -> None:
+        """The person has read why the last load failed."""
+        self.problem = None
+        self._tell("model")
+
     def cancel_load(self) -> None:
         self.engine.cancel(Load)
 

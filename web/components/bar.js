@@ -21,7 +21,7 @@ const STYLE = `
   .chip .more { color: var(--muted); }
   .chip .dot { width: 8px; height: 8px; border-radius: 50%; flex: none; background: var(--accent); }
   .chip.none .dot { background: none; border: 1.5px solid var(--muted); }
-  .chip.problem .dot { background: var(--error); }
+  .chip.problem .dot { background: var(--wrong); }
   .chip.loading .dot { animation: breathe 1.4s ease-in-out infinite; }
   .chip.sent { color: var(--warning); border-color: var(--warning); }
   @keyframes breathe { 50% { opacity: .25; } }

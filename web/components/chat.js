@@ -39,6 +39,7 @@ export function renderChat(/** @type {any} */ { model, el }) {
   });
   el.style.height = "100%";
   el.append(styled(CHAT_STYLE), column);
+  if (matchMedia("(pointer: fine)").matches) composer.focus(); // no keyboard pops up there
   tell({ kind: "ready" });
 }
 

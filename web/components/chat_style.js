@@ -65,8 +65,8 @@ export const CHAT_STYLE = `
   }
   @media (pointer: coarse) { .turn footer { height: 44px; } .turn footer .square { width: 44px; height: 44px; } }
 
-  .problem { border: 1px solid var(--error); border-radius: 10px; padding: 12px 14px; margin: 4px 0 8px; }
-  .problem strong { color: var(--error); }
+  .problem { border: 1px solid var(--wrong); border-radius: 10px; padding: 12px 14px; margin: 4px 0 8px; }
+  .problem strong { color: var(--wrong); }
   .problem p { margin: 2px 0 0; }
   .actions { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 10px; }
 
@@ -80,7 +80,7 @@ export const CHAT_STYLE = `
             border-left: 3px solid var(--warning); border-radius: 10px; background: var(--raised);
             padding: 2px 2px 2px 12px; margin: 0 0 8px; }
   .notice.plain { border-left-color: var(--accent); }
-  .notice.problem { border-left-color: var(--error); }
+  .notice.problem { border-left-color: var(--wrong); }
   .notice > span { padding: 7px 0; }
 
   .composer { padding-bottom: max(8px, env(safe-area-inset-bottom)); }

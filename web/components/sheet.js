@@ -16,7 +16,7 @@ const STYLE = `
   p { margin: 0 0 10px; font-size: 15px; }
   p.muted { color: var(--muted); font-size: 14px; }
   p.big { font-size: 20px; line-height: 1.35; }
-  p.problem { border: 1px solid var(--error); border-radius: 10px; padding: 10px 12px; }
+  p.problem { border: 1px solid var(--wrong); border-radius: 10px; padding: 10px 12px; }
   dl { display: grid; grid-template-columns: minmax(96px, auto) 1fr; margin: 0 0 14px; font-size: 15px; }
   dt, dd { padding: 6px 0; border-bottom: 1px solid var(--line); }
   dt { color: var(--muted); padding-right: 16px; }

@@ -125,7 +125,10 @@ class ChatPage:
         act = self.session.ask_instead if self.editing else self.session.ask
         self.editing = False
         self._forget("cleared")
+        self._forget("engine_back")
         act(text)
+        if not self.session.facts.get("touch"):
+            self.chat.tell("focus")
 
     def _edit(self) -> None:
         if self.session.busy or not self.session.conversation.last:
@@ -178,8 +181,8 @@ class ChatPage:
         self._forget(name)
         if act and name == "cleared":
             self.session.undo_new_chat()
-        elif act and name == "problem":
-            self.session.load()
+        elif name == "problem":
+            self.session.load() if act else self.session.forget_problem()
 
     def _draw_notices(self) -> None:
         drawn = [self._drawn_notice(*item) for item in self._notices.items()]
@@ -192,7 +195,9 @@ class ChatPage:
         action = say(notice.action) if notice.action else None
         if problem and self.session.loaded:
             action = None  # the model that was there answers again
-        return {"id": name, "kind": notice.look, "text": words, "action": action}
+        cancelled = problem and problem.code == "cancelled"
+        look = "plain" if cancelled else notice.look
+        return {"id": name, "kind": look, "text": words, "action": action}
 
     def _model_changed(self) -> None:
         """A load that failed is told in the chat, where everybody looks."""

@@ -46,13 +46,7 @@ class ModelSheet(SideSheet):
         session = self.session
         sections = []
         if session.problem:
-            sections.append(
-                {
-                    "kind": "text",
-                    "look": "problem",
-                    "text": explain(session.problem.code, session.problem.values),
-                }
-            )
+            sections.append({"kind": "text", "look": "problem", "text": self._what_went_wrong()})
         if session.loading:
             sections += self._story()
         elif session.loaded:
@@ -64,6 +58,12 @@ class ModelSheet(SideSheet):
             sections += [buttons(open="model.open", **site), self._hint()]
         if sections != self.sheet.sections:
             self.sheet.sections = sections
+
+    def _what_went_wrong(self) -> str:
+        problem = self.session.problem
+        if problem.code == "cancelled" and not self.session.loaded:
+            return say("model.cancelled")
+        return explain(problem.code, problem.values)
 
     def _draw_controls(self) -> None:
         items = [self._control(name, "range", *limits) for name, limits in RANGES.items()]
