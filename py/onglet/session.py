@@ -19,6 +19,7 @@ from onglet.engine.errors import Refused
 from onglet.engine.messages import Load, Loaded, Progress, Tokens
 
 LOG = logging.getLogger(__name__)
+NEWS = 0.1  # seconds between two reports of a load
 SETTLED = 0.3  # seconds before a download speed means something
 
 
@@ -31,11 +32,20 @@ class Loading:
     total: int | None = None
     began: float = field(default_factory=time.monotonic)
     first: int | None = None  # bytes that were there at the first report
+    _told: tuple[str, float] = ("", 0.0)
 
     def hear(self, progress: Progress) -> None:
         if self.first is None:
             self.first, self.began = progress.received, time.monotonic()
         self.stage, self.received, self.total = progress.stage, progress.received, progress.total
+
+    def is_news(self) -> bool:
+        """Whether it is time to tell again: a new stage, or a tenth of a second later."""
+        now = time.monotonic()
+        if self.stage == self._told[0] and now - self._told[1] < NEWS:
+            return False
+        self._told = (self.stage, now)
+        return True
 
     @property
     def speed(self) -> float | None:
@@ -178,7 +188,8 @@ class Session:
     def _progress(self, progress: Progress) -> None:
         if self.loading:
             self.loading.hear(progress)
-            self._tell("model")
+            if self.loading.is_news():
+                self._tell("model")
 
     def _answer_waiting(self) -> None:
         """A question that found no model is answered as soon as there is one."""

@@ -14,6 +14,7 @@ const STYLE = `
   .chip { position: relative; display: flex; align-items: center; gap: 7px; height: 32px;
           padding: 0 11px; border: 1px solid var(--line); border-radius: 10px; font-size: 13px;
           line-height: 1; white-space: nowrap; min-width: 0; font-variant-numeric: tabular-nums; }
+  .chip > * { pointer-events: none; }
   .chip::after { content: ""; position: absolute; inset: -8px 0; }
   .chip:hover { background: var(--hover); }
   .chip .icon { width: 16px; height: 16px; color: var(--muted); }
@@ -67,13 +68,13 @@ export function renderBar(/** @type {any} */ { model, el }) {
     document.title = model.labels.document;
   };
   const chips = () => {
-    bar.querySelector("[data-key=model]").replaceWith(modelChip(model.model_chip, tell));
-    bar.querySelector("[data-key=silence]").replaceWith(silenceChip(model.silence_chip, tell));
+    fillModelChip(bar.querySelector("[data-key=model]"), model.model_chip);
+    fillSilenceChip(bar.querySelector("[data-key=silence]"), model.silence_chip);
   };
   redraw();
   model.on(["labels", "theme", "language"], redraw);
   model.on("theme", () => wearTheme(model.theme)); // at first boot.js dressed the page
-  model.on(["model_chip", "silence_chip"], keepingFocus(bar, chips));
+  model.on(["model_chip", "silence_chip"], chips);
   el.append(styled(STYLE), bar);
 }
 
@@ -81,19 +82,6 @@ export function renderBar(/** @type {any} */ { model, el }) {
 function wearTheme(/** @type {string} */ theme) {
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-}
-
-/**
- * @param {HTMLElement} bar
- * @param {() => void} change
- */
-function keepingFocus(bar, change) {
-  return () => {
-    const root = /** @type {ShadowRoot} */ (bar.getRootNode());
-    const focused = /** @type {HTMLElement | null} */ (root.activeElement)?.dataset.key;
-    change();
-    if (focused) /** @type {any} */ (bar.querySelector(`[data-key="${focused}"]`))?.focus();
-  };
 }
 
 /**
@@ -105,8 +93,8 @@ function parts(model, tell) {
   return [
     make("span", { class: "mark" }, icon("mark")),
     make("h1", {}, labels.title),
-    modelChip(model.model_chip, tell),
-    silenceChip(model.silence_chip, tell),
+    fillModelChip(chipButton("model", tell), model.model_chip),
+    fillSilenceChip(chipButton("silence", tell), model.silence_chip),
     button("new", "add", labels.new, () => tell({ kind: "new" })),
     button("menu", "more", labels.menu, toggleMenu),
     menu(model, tell),
@@ -129,34 +117,42 @@ function toggleMenu(/** @type {any} */ event) {
 }
 
 /**
- * @param {ModelChip} chip
+ * The chips stay while what they say changes: a press that begins on one must end on it.
+ * @param {string} kind
  * @param {(message: object) => void} tell
  */
-function modelChip(chip, tell) {
-  const properties = { class: `chip ${chip.kind}`, "data-key": "model", "aria-label": chip.label };
-  return make(
-    "button",
-    { type: "button", ...properties, onclick: () => tell({ kind: "model" }) },
-    make("span", { class: "dot" }),
-    make("span", { class: "name" }, chip.name),
-    chip.more ? make("span", { class: "more" }, `· ${chip.more}`) : null,
-  );
+function chipButton(kind, tell) {
+  return make("button", { type: "button", "data-key": kind, onclick: () => tell({ kind }) });
 }
 
 /**
- * @param {SilenceChip} chip
- * @param {(message: object) => void} tell
+ * @param {HTMLElement} button
+ * @param {ModelChip} chip
  */
-function silenceChip(chip, tell) {
-  const look = chip.sent ? "chip sent" : "chip";
-  const properties = { class: look, "data-key": "silence", "aria-label": chip.label };
-  return make(
-    "button",
-    { type: "button", ...properties, onclick: () => tell({ kind: "silence" }) },
-    icon("silence"),
-    make("span", { class: "long" }, chip.text),
-    make("span", { class: "short" }, chip.short),
+function fillModelChip(button, { kind, name, more, label }) {
+  button.className = `chip ${kind}`;
+  button.setAttribute("aria-label", label);
+  button.replaceChildren(
+    make("span", { class: "dot" }),
+    make("span", { class: "name" }, name),
+    ...(more ? [make("span", { class: "more" }, `· ${more}`)] : []),
   );
+  return button;
+}
+
+/**
+ * @param {HTMLElement} button
+ * @param {SilenceChip} chip
+ */
+function fillSilenceChip(button, { sent, text, short, label }) {
+  button.className = sent ? "chip sent" : "chip";
+  button.setAttribute("aria-label", label);
+  button.replaceChildren(
+    icon("silence"),
+    make("span", { class: "long" }, text),
+    make("span", { class: "short" }, short),
+  );
+  return button;
 }
 
 /**

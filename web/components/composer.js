@@ -60,8 +60,9 @@ export class Composer {
     this.hint.classList.toggle("said", Boolean(now.text));
     this.context.textContent = now.context;
     this.edit.hidden = !now.editing;
-    const [name, label] = now.busy ? ["stop", this.labels.stop] : ["send", this.labels.send];
-    this.button.replaceChildren(icon(/** @type {"stop" | "send"} */ (name)));
+    const name = now.busy ? "stop" : "send";
+    const label = this.labels[name];
+    if (!this.button.querySelector(`.icon-${name}`)) this.button.replaceChildren(icon(name));
     set(this.button, "aria-label", label);
     set(this.button, "title", label);
     this.#changed();

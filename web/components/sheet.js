@@ -9,8 +9,8 @@ import { styled } from "./style.js";
 const STYLE = `
   :host { display: block; }
   .words { padding: 0 20px 8px; overflow-wrap: anywhere; }
-  .head { display: flex; align-items: center; height: 56px; margin-right: -10px; position: sticky; top: 0;
-          background: var(--raised); z-index: 1; }
+  .head { display: flex; align-items: center; height: 56px; margin-right: -10px; background: var(--raised); }
+  .words > :first-child { position: sticky; top: 0; z-index: 1; }
   h2 { font-size: 20px; line-height: 1.3; margin: 0; flex: 1; }
   h3 { font-size: 13px; font-weight: 600; color: var(--muted); margin: 22px 0 6px; }
   p { margin: 0 0 10px; font-size: 15px; }
@@ -64,21 +64,42 @@ export function renderSheet(/** @type {any} */ { model, el }) {
   const tell = (/** @type {object} */ message) => model.send_msg(message);
   const told = make("div");
   const fields = make("div");
-  const sheet = make("div", { class: "words" }, told, fields);
-  const draw = () => {
-    const focused = sheet.getRootNode().activeElement?.dataset.key;
-    const sections = model.sections.map((/** @type {any} */ section) => DRAW[section.kind](section, tell));
-    told.replaceChildren(head(model.labels, tell), ...sections);
-    if (focused) told.querySelector(`[data-key="${focused}"]`)?.focus();
-  };
+  const top = make("div");
+  const sheet = make("div", { class: "words" }, top, told, fields);
+  const drawHead = () => top.replaceChildren(head(model.labels, tell));
+  const drawSections = sectionDrawer(told, tell);
   const drawFields = () => fields.replaceChildren(
     ...(model.controls.items ? [drawControls(model.controls, tell)] : []));
-  draw();
+  drawHead();
+  drawSections(model.sections);
   drawFields();
-  model.on(["labels", "sections"], draw);
+  model.on("labels", drawHead);
+  model.on("sections", () => drawSections(model.sections));
   model.on("controls", drawFields);
   new ResizeObserver(() => nameDialog(el, model.labels.title)).observe(sheet);
   el.append(styled(STYLE + CONTROLS_STYLE), sheet);
+}
+
+/**
+ * Draws only the sections that differ: a button must not vanish under a finger while the lines
+ * around it count megabytes.
+ * @param {HTMLElement} parent
+ * @param {(message: object) => void} tell
+ */
+function sectionDrawer(parent, tell) {
+  /** @type {string[]} */ let drawn = [];
+  return (/** @type {any[]} */ sections) => {
+    const wanted = sections.map((section) => JSON.stringify(section));
+    while (parent.children.length > wanted.length) parent.lastElementChild?.remove();
+    for (const [number, text] of wanted.entries()) {
+      if (text === drawn[number]) continue;
+      const section = DRAW[sections[number].kind](sections[number], tell);
+      const before = parent.children[number];
+      if (before) before.replaceWith(section);
+      else parent.append(section);
+    }
+    drawn = wanted;
+  };
 }
 
 /** Material's drawer is a dialog without a name, made anew each time it opens. */

@@ -7,7 +7,7 @@ const COMMON = `
   *, *::before, *::after { box-sizing: border-box; }
   [hidden] { display: none !important; }
   .icon { width: 20px; height: 20px; flex: none; fill: none; stroke: currentColor; stroke-width: 1.6;
-          stroke-linecap: round; stroke-linejoin: round; }
+          stroke-linecap: round; stroke-linejoin: round; pointer-events: none; }
   .icon-more { stroke-width: 2.6; }
   .icon-stop { fill: currentColor; }
   button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }
