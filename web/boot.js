@@ -4,11 +4,11 @@
  * Knows nothing of models, chats or widgets.
  */
 import "./page/seal.js";
-import { loadScripts, mount } from "./app/mount.js";
+import { fetchPicture, mount } from "./app/mount.js";
 import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
 import { listenForFiles, listenForShortcuts } from "./page/gestures.js";
-import { register, settleIsolation } from "./page/isolation.js";
+import { becomeIsolated, register, takeNewBuild } from "./page/isolation.js";
 import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, handOver, language, services, settings } from "./page/services.js";
@@ -22,22 +22,22 @@ openWindow();
 document.documentElement.lang = language();
 if (settings().theme) document.documentElement.dataset.theme = settings().theme;
 
-if (globalThis.crossOriginIsolated) loadScripts(site.app.scripts); // else a reload comes first
-
-let { registration } = await settleIsolation();
+if (!globalThis.crossOriginIsolated) await becomeIsolated();
 mark("isolation_settled");
+fetchPicture(site.app, language());
 // For tests and bench: ?threads=1&variant=plain&model=none&snapshot=none
 const wishes = new URLSearchParams(location.search);
+const app = new Worker(new URL("./app/worker.js", import.meta.url), { type: "module" });
 const engine = new EngineHost(firstChoice(), hear, restarted);
 const enginePort = engine.start();
-const app = new Worker(new URL("./app/worker.js", import.meta.url), { type: "module" });
 const events = new Events(app);
-await startApp();
+startApp();
 listen();
+takeNewBuild();
 
 /** Starts Python's worker and lets it draw; it hears of the page's events once it is awake. */
-async function startApp() {
-  const now = await facts(Boolean(registration?.active));
+function startApp() {
+  const now = facts();
   tell("facts", now);
   /** @type {import("./app/mount.js").StartMessage} */
   const start = {
@@ -50,7 +50,7 @@ async function startApp() {
     snapshot: wishes.get("snapshot") !== "none",
   };
   const model = { path: site.model.path, loading: engine.choice.load !== null };
-  answerCalls(app, services({ engine, serviceWorker: () => Boolean(registration?.active), model }));
+  answerCalls(app, services(engine, model));
   const { prerendered, live } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));
@@ -92,7 +92,7 @@ let keeping = false;
 async function keepForOffline() {
   if (keeping) return;
   keeping = true;
-  registration ??= await register();
+  const registration = await register();
   const stored =
     registration !== null && (await storeForOffline(registration, () => engine.lastHeard));
   if (stored) mark("offline_ready");

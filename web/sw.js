@@ -56,7 +56,7 @@ async function activate() {
 /** @param {Request} request */
 async function answer(request) {
   const found = (await isComplete()) ? await (await cache()).match(keyOf(request.url)) : undefined;
-  return withHeaders(found ?? (await fetch(request)), request.url);
+  return found ?? withHeaders(await fetch(request), request.url);
 }
 
 /** The cache's name for a URL: without query and fragment, `index.html` for the folder. */
@@ -116,12 +116,16 @@ async function missing() {
   return list.files.filter((/** @type {Listed} */ file) => !held.has(new URL(file.path, SCOPE).href));
 }
 
-/** Puts one file into this build's cache, from an older build's cache or the host. */
+/**
+ * Puts one file into this build's cache, from an older build's cache or the host. It is stored as
+ * it will be answered: browsers keep compiled code for a stored response, not for one made anew.
+ */
 async function store(/** @type {Listed} */ file) {
   const url = new URL(file.path, SCOPE).href;
   // Only names that carry a hash mean the same bytes in another build.
   const older = file.path.includes("/") ? await caches.match(url) : undefined;
-  await (await cache()).put(url, older ?? (await fetchChecked(url, file.sha256)));
+  const response = older ?? (await fetchChecked(url, file.sha256));
+  await (await cache()).put(url, withHeaders(response, url));
   return true;
 }
 

@@ -179,8 +179,9 @@ def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
 def preloads(site: dict, into: Path) -> str:
     """Returns links that fetch what boot.js imports and draws with while it is being read."""
     code = into / site["code"]
-    modules = [*sorted((code / "page").glob("*.js")), code / "app" / "mount.js"]
-    places = [path.relative_to(into).as_posix() for path in modules]
+    modules = [*sorted((code / "page").glob("*.js")), *sorted((code / "components").glob("*.js"))]
+    modules += [code / "app" / "mount.js", code / "app" / "look.js"]
+    places = [path.relative_to(into).as_posix() for path in modules] + [site["app"]["bundle"]]
     links = [f'<link rel="modulepreload" href="{place}">' for place in places]
     links += [f'<link rel="preload" as="script" href="{url}">' for url in site["app"]["scripts"]]
     return "\n".join(links)

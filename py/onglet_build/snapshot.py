@@ -20,6 +20,7 @@ SCRIPTS = (
     "static/bokeh/3.10.2/bokeh-widgets.min.js",
     "static/panel/1.10.0/dist/panel.min.js",
 )
+BUNDLE = "static/pmui/v0.16.6/panel-material-ui.bundle.js"
 SMALLEST_GAP = 1 << 16
 FILE_LIMIT = 24 << 20  # several hosts refuse files of 25 MiB
 LANGUAGES = ("en", "fr")
@@ -46,6 +47,7 @@ def build(into: Path) -> dict:
         "packages": ["first.zip", "rest.zip"],
         "snapshot": snapshot,
         "scripts": SCRIPTS,
+        "bundle": BUNDLE,
         "documents": {language: f"document.{language}.json" for language in LANGUAGES},
     }
 

@@ -16,13 +16,12 @@ from onglet_build.places import WEB
 from onglet_build.policy import CONTENT_SECURITY_POLICY
 
 MAIN = """
-import { register, settleIsolation } from "./page/isolation.js";
+import { becomeIsolated, register, takeNewBuild } from "./page/isolation.js";
 import { storeForOffline } from "./page/offline.js";
 globalThis.build = "@build@";
-const { registration } = await settleIsolation();
-globalThis.settled = true;
-const mine = registration ?? (await register());
-globalThis.stored = await storeForOffline(mine, () => -1e9);
+if (!crossOriginIsolated) await becomeIsolated();
+await takeNewBuild();
+globalThis.stored = await storeForOffline(await register(), () => -1e9);
 globalThis.asset = await (await fetch("a/@build@/asset.txt")).text();
 """
 

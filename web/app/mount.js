@@ -46,16 +46,20 @@ Object.assign(globalThis, {
   ),
 });
 
-/** @type {Promise<void> | undefined} */
-let scriptsLoaded;
+/** @type {{scripts: Promise<unknown>, text: Promise<string>} | undefined} */
+let fetched;
 
 /**
- * Begins to load BokehJS and Panel; the earlier, the sooner the document can be drawn.
- * @param {string[]} urls
+ * Begins to fetch what the first picture needs; the earlier, the sooner there is one.
+ * @param {AppFiles} app
+ * @param {string} language
  */
-export function loadScripts(urls) {
-  scriptsLoaded ??= Promise.all(urls.map(loadScript)).then(() => {});
-  return scriptsLoaded;
+export function fetchPicture(app, language) {
+  fetched ??= {
+    scripts: Promise.all(app.scripts.map(loadScript)),
+    text: fetch(app.folder + app.documents[language]).then((response) => response.text()),
+  };
+  return fetched;
 }
 
 /**
@@ -93,10 +97,9 @@ class Mounted {
   }
 
   async drawPrerendered() {
-    const { root, app, settings } = this.start;
-    const url = root + app.folder + app.documents[settings.language];
-    const [response] = await Promise.all([fetch(url), loadScripts(app.scripts)]);
-    await this.draw(await response.text());
+    const { scripts, text } = fetchPicture(this.start.app, this.start.settings.language);
+    await scripts;
+    await this.draw(await text);
   }
 
   /** @param {any} message */

@@ -5,19 +5,10 @@
 const RELOAD_PAUSE = 10_000; // milliseconds between two reloads; a flag would not survive the swap
 const PATIENCE = 8_000; // milliseconds for the service worker to become active
 
-/**
- * Resolves when the page may start its workers; never resolves when it is about to reload.
- * @returns {Promise<{registration: ServiceWorkerRegistration | null}>}
- */
-export async function settleIsolation() {
-  if (globalThis.crossOriginIsolated) {
-    const registration = (await navigator.serviceWorker?.getRegistration()) ?? null;
-    await takeNewBuild(registration);
-    return { registration };
-  }
+/** Resolves when no isolation is to be had; does not resolve when the page is about to reload. */
+export async function becomeIsolated() {
   const registration = await register();
   if (registration && (await isActive(registration)) && mayReload()) await reload();
-  return { registration };
 }
 
 /** @returns {Promise<ServiceWorkerRegistration | null>} null where service workers are off */
@@ -43,7 +34,8 @@ async function isActive(registration) {
 }
 
 /** A build that waits for the old one's tabs takes over now if this is the only tab. */
-async function takeNewBuild(/** @type {ServiceWorkerRegistration | null} */ registration) {
+export async function takeNewBuild() {
+  const registration = await navigator.serviceWorker?.getRegistration();
   if (!registration?.waiting || !mayReload()) return;
   const { replacing } = await askWorker(registration.waiting, { kind: "replace" });
   if (!replacing) return;

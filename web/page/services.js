@@ -25,25 +25,26 @@ export function answerCalls(app, known) {
 }
 
 /**
- * @param {{engine: import("./engine.js").EngineHost, serviceWorker: () => boolean,
- *   model: {path: string, loading: boolean}}} page
+ * @param {import("./engine.js").EngineHost} engine
+ * @param {{path: string, loading: boolean}} model the site's own, and whether the page loads it
  */
-export function services(page) {
+export function services(engine, model) {
   return {
-    facts: () => facts(page.serviceWorker()),
+    facts: async () => ({ ...facts(), persisted: await navigator.storage?.persisted?.() }),
     ledger: async () => ledger(),
-    site_model: async () => page.model,
-    pick_model_file: () => pickModelFile(page.engine),
+    site_model: async () => model,
+    pick_model_file: () => pickModelFile(engine),
     copy_text: copyText,
     save_text: saveText,
     remember,
     recall: async (/** @type {{name: string}} */ { name }) => settings()[name] ?? null,
-    restart_engine: async (/** @type {any} */ change) => page.engine.restart(change),
+    restart_engine: async (/** @type {any} */ change) => engine.restart(change),
     reload: async () => location.reload(),
   };
 }
 
-export async function facts(/** @type {boolean} */ serviceWorker) {
+/** What is known at once. */
+export function facts() {
   return {
     isolated: globalThis.crossOriginIsolated,
     cores: navigator.hardwareConcurrency,
@@ -51,8 +52,7 @@ export async function facts(/** @type {boolean} */ serviceWorker) {
     dark: matchMedia("(prefers-color-scheme: dark)").matches,
     online: navigator.onLine,
     touch: matchMedia("(pointer: coarse)").matches,
-    service_worker: serviceWorker,
-    persisted: (await navigator.storage?.persisted?.()) ?? false,
+    service_worker: Boolean(navigator.serviceWorker?.controller),
   };
 }
 
