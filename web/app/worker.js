@@ -74,19 +74,16 @@ function explain(error) {
  */
 async function restore(files) {
   const { head, memory } = files.snapshot;
-  const saved = Promise.all(files.snapshot.files.map(({ file }) => bytesOf(file)));
-  const [{ loadPyodide }, { default: createModule }] = await modules(files);
-  python = await loadPyodide({
-    ...options(files),
+  const starting = loadPython(files, {
     _loadSnapshot: Uint8Array.from(atob(head), (letter) => letter.charCodeAt(0)),
-    createPyodideModule: async (/** @type {any} */ settings) => {
-      const [module, parts] = await Promise.all([createModule(settings), saved]);
-      const used = module.HEAPU8.length;
-      module.growMemory(memory);
-      place(parts, files.snapshot.files, module.HEAPU8, used);
-      return module;
-    },
+  }, async (module) => {
+    const parts = await saved;
+    const used = module.HEAPU8.length;
+    module.growMemory(memory);
+    place(parts, files.snapshot.files, module.HEAPU8, used);
   });
+  const saved = Promise.all(files.snapshot.files.map(({ file }) => bytesOf(file)));
+  await starting;
   return true;
 }
 
@@ -119,25 +116,33 @@ function sum(stretches) {
 /** Builds the app in this worker: the way without a snapshot. @param {Files} files */
 async function buildHere(files) {
   const archives = files.packages.map(bytesOf);
-  const [{ loadPyodide }] = await modules(files);
-  python = await loadPyodide(options(files));
+  await loadPython(files);
   for (const archive of archives) unpack(await archive);
   python.pyimport("onglet.start").prepare();
 }
 
-/** @param {Files} files @returns {Promise<any[]>} */
-function modules(files) {
-  return Promise.all(["pyodide.mjs", "pyodide.asm.mjs"].map(name => import(files.pyodide + name)));
-}
-
-/** @param {Files} files */
-function options(files) {
-  return {
+/**
+ * Starts Pyodide. Its two scripts are fetched side by side: the first one already asks for the
+ * WebAssembly, which takes longest to compile.
+ * @param {Files} files
+ * @param {object} [more] options
+ * @param {(module: any) => Promise<void>} [made] what to do when memory is there
+ */
+async function loadPython(files, more = {}, made = async () => {}) {
+  const large = import(`${files.pyodide}pyodide.asm.mjs`);
+  const { loadPyodide } = await import(`${files.pyodide}pyodide.mjs`);
+  python = await loadPyodide({
     indexURL: files.pyodide,
     stdLibURL: files.stdlib,
     lockFileContents: { info: { abi_version: "2026_0" }, packages: {} },
     env: { PYTHONHASHSEED: "0" },
-  }
+    ...more,
+    createPyodideModule: async (/** @type {any} */ settings) => {
+      const module = await (await large).default(settings);
+      await made(module);
+      return module;
+    },
+  });
 }
 
 /** @param {string} url */
