@@ -7,6 +7,8 @@ origin, one policy violation or one unexpected console error fails the test that
 A test that provokes such things on purpose takes `watch` and sets `watch.provoked`.
 """
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,13 +23,25 @@ REPORT = "report-uri /policy-violations"
 
 
 @pytest.fixture(scope="session")
-def site() -> Path:
-    """The built site; `build.py test` has built it before, a bare pytest run builds it here."""
+def site(tmp_path_factory) -> Path:
+    """The built site; `build.py test` has built it before, a bare pytest run builds it here.
+
+    The run keeps links of its own to the files, so that a build meanwhile changes nothing.
+    """
     if not (DIST / "index.html").exists():
         from onglet_build.site import build
 
         build()
-    return DIST
+    kept = tmp_path_factory.mktemp("site") / "dist"
+    shutil.copytree(DIST, kept, copy_function=link_or_copy)
+    return kept
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +69,18 @@ def subfolder_server(site):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    try:
-        with browsers.chromium() as running:
-            yield running
-    except browsers.BrowserMissing as missing:
-        pytest.fail(str(missing))
+def playwright():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
+    running = browsers.launch_chromium(playwright)
+    yield running
+    running.close()
 
 
 @pytest.fixture

@@ -83,10 +83,10 @@ class App:
         """Presses the button whose label is the word `key`."""
         self.page.get_by_role("button", name=TABLES["en"][key], exact=True).first.click()
 
-    def shows(self, key: str) -> bool:
-        """Whether the sentence of `key` (up to its first gap) is on the screen."""
+    def expect(self, key: str) -> None:
+        """Waits until the sentence of `key` (up to its first gap) is on the screen."""
         text = TABLES["en"][key].split("{")[0].strip()
-        return self.page.get_by_text(text).first.is_visible()
+        self.page.get_by_text(text).first.wait_for()
 
     def ask(self, text: str, grown: Callable[[str], None] = lambda new: None) -> Answer:
         """Asks in the composer; `grown` gets each new piece of the answer as it comes."""
@@ -94,6 +94,9 @@ class App:
         return self.read_answer(grown)
 
     def send(self, text: str) -> None:
+        """Sends a question, as soon as the page no longer shows that the last one is answered."""
+        send = TABLES["en"]["composer.send"]
+        self.page.get_by_role("button", name=send, exact=True).wait_for()
         self.page.evaluate(LISTEN)
         self.known_problems = self.page.locator(PROBLEM).count()
         composer = self.page.locator(COMPOSER)
@@ -132,7 +135,7 @@ class App:
         raise AskFailed("The page showed no sentence about what went wrong.")
 
     def open_model(self, file: Path) -> None:
-        """Opens a model file of this machine and waits for it. Raises AskFailed if it is refused."""
+        """Opens a model file of this machine, waits for it. Raises AskFailed if it is refused."""
         self.wait_model()
         self.choose_model(file)
         seconds = SECONDS_TO_MODEL * 1000

@@ -57,4 +57,4 @@ def test_without_service_workers_one_thread_and_it_says_so(open_app, plain_serve
     assert "Paris" in app.ask(QUESTION).text
     assert not app.window()["facts"]["isolated"]
     assert threads_of(app) == 1
-    assert app.shows("notice.one_thread")
+    app.expect("notice.one_thread")

@@ -11,14 +11,17 @@ from onglet_build import browser as browsers
 from onglet_build.driver import App
 
 FORBIDDEN = "https://example.org/collect?secret=1"
-EVAL = "() => { try { return eval('\"sent\"') } catch { return 'blocked' } }"
+# In a turn of its own: what DevTools evaluates directly may evaluate strings.
+EVAL = """() => new Promise(resolve => setTimeout(() => {
+  try { resolve(eval('"sent"')) } catch { resolve('blocked') }
+}, 0))"""
 
 
 def test_a_conversation_asks_nobody_else(app_page, watch, server):
     app_page.ask("What is the capital of France?")
     app_page.ask("And what is two plus two?")
     app_page.page.locator("[data-key=silence]").click()
-    assert app_page.shows("silence.none")
+    app_page.expect("silence.none")
     assert watch.requests > 10
     assert watch.off_origin == []
     assert app_page.page.evaluate("() => policyViolations") == []
@@ -27,12 +30,12 @@ def test_a_conversation_asks_nobody_else(app_page, watch, server):
     assert set(answered) <= {200, 206}
 
 
-def test_the_browsers_own_log_names_no_other_host(server, tmp_path):
+def test_the_browsers_own_log_names_no_other_host(playwright, server, tmp_path):
     """Independent of Playwright: Chromium writes down every request of every worker."""
     log = tmp_path / "net.json"
-    with browsers.chromium(f"--log-net-log={log}") as running:
-        page = running.new_page()
-        App(page, server.url).open().wait_live().ask("What is the capital of France?")
+    running = browsers.launch_chromium(playwright, f"--log-net-log={log}")
+    App(running.new_page(), server.url).open().wait_live().ask("What is the capital of France?")
+    running.close()
     assert hosts_asked_for_pages(json.loads(log.read_text()), server.origin) == {"127.0.0.1"}
 
 
