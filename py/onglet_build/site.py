@@ -20,6 +20,7 @@ VENDOR_LIST = STATIC / "vendor.json"
 OWN_LICENCE = "Apache-2.0"
 TEMPLATES = ("index.html", "sw.js", "manifest.webmanifest")
 NOT_LISTED = ("files.json", "sw.js", "_headers", ".nojekyll")
+LICENCE_ELSEWHERE = "The package holds no text of its licence; another one here has the same.\n"
 BOOT_WORDS = ("error.title", "notice.app_failed", "notice.reload")
 PYODIDE = "pyodide/314.0.3/"
 HERE = PY / "onglet_build"
@@ -139,7 +140,7 @@ def licence_texts() -> str:
     texts = [f"Onglet ({OWN_LICENCE})\n\n{(ROOT / 'LICENSE').read_text()}"]
     for row in vendor.packages("site", "python", "model"):
         found = [path for path in files_under(row.folder) if vendor.is_licence(path.name)]
-        body = "\n".join(path.read_text(errors="replace") for path in found)
+        body = "\n".join(path.read_text(errors="replace") for path in found) or LICENCE_ELSEWHERE
         texts.append(f"{row.package} {row.version} ({row.licence})\n\n{body}")
     return ("\n" + "=" * 80 + "\n\n").join(texts)
 

