@@ -22,8 +22,8 @@ POLL_SECONDS = 0.03
 
 # Collects the engine's copies of one request at a time; calling it again empties it.
 LISTEN = """() => {
-  const first = !globalThis.heard
-  globalThis.heard = {text: '', end: null, opened: null}
+  const first = !window.heard
+  window.heard = {text: '', end: null, opened: null}
   if (!first) return
   onglet.on('tokens', message => { heard.text += message.text })
   onglet.on('done', message => { heard.end = message })
