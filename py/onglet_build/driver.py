@@ -20,15 +20,18 @@ SECONDS_TO_STORE = 120
 SECONDS_TO_EXPLAIN = 5
 POLL_SECONDS = 0.03
 
-# Collects the engine's copies of one request at a time; calling it again empties it.
+# Collects the engine's copies of one request at a time; calling it again empties it. A model that
+# was there already may be told of late: it is not the one that is being opened.
 LISTEN = """() => {
   const first = !window.heard
-  window.heard = {text: '', end: null, opened: null}
+  window.heard = {text: '', end: null, opened: null, known: onglet.loaded?.card.sha256}
   if (!first) return
   onglet.on('tokens', message => { heard.text += message.text })
   onglet.on('done', message => { heard.end = message })
   onglet.on('failed', message => { heard.end = message; heard.opened ??= message })
-  onglet.on('loaded', message => { heard.opened ??= message })
+  onglet.on('loaded', message => {
+    if (message.card.sha256 !== heard.known) heard.opened ??= message
+  })
 }"""
 WINDOW = """() => JSON.parse(JSON.stringify({timeline: onglet.timeline, facts: onglet.facts,
   loaded: onglet.loaded, done: onglet.done, failed: onglet.failed, ledger: onglet.ledger()}))"""

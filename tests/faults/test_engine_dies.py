@@ -106,8 +106,8 @@ class NestedWorkers:
 
 @pytest.fixture
 def slow_server(site):
-    """The model comes at 10 MB a second: time to press a button."""
-    with Loopback({"/": site}, headers=HEADERS, slow_part="/models/", delay=0.1) as running:
+    """The model comes at 2 MB a second: time to press a button, on a busy machine too."""
+    with Loopback({"/": site}, headers=HEADERS, slow_part="/models/", delay=0.5) as running:
         yield running
 
 

@@ -64,7 +64,7 @@ def test_a_good_file_answers(app_page, tmp_path, variant):
     path = tmp_path / "tiny.gguf"
     tiny_model.write(path, tiny_model.VARIANTS[variant])
     app_page.open_model(path)
-    assert app_page.window()["loaded"]["card"]["name"] == "Tiny test model"
+    assert app_page.window()["loaded"]["card"]["file_bytes"] == path.stat().st_size
     assert app_page.ask("hello").done["answer_tokens"] > 0
 
 
