@@ -54,8 +54,8 @@ class Bar(Component):
 
 
 class Chat(Component):
-    """Turns and composer. Sends: `ready`, `ask` (text), `stop`, `copy` (id), `regenerate`, `edit`,
-    `cancel_edit`, `notice` (id, act), and the names of a problem's actions."""
+    """Turns and composer. Sends: `ready`, `ask` (text), `stop`, `copy` (id), `copy_code` (text),
+    `regenerate`, `edit`, `cancel_edit`, `notice` (id, act), and a problem's actions."""
 
     labels = param.Dict(default={})
     welcome = param.Dict(default={})

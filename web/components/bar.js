@@ -31,8 +31,11 @@ const STYLE = `
           padding: 8px 16px 16px; border: 1px solid var(--line); border-radius: 10px;
           background: var(--raised); color: var(--ink); box-shadow: var(--shadow); }
   fieldset { border: 0; margin: 0; padding: 10px 0 0; }
+  fieldset + fieldset { margin-top: 6px; border-top: 1px solid var(--line); }
+  legend { float: left; width: 100%; }
+  legend + * { clear: both; }
   legend, .menu h2 { font-size: 13px; font-weight: 600; color: var(--muted); padding: 0; margin: 0 0 2px; }
-  .menu h2 { padding-top: 14px; }
+  .menu h2 { padding-top: 12px; margin-top: 8px; border-top: 1px solid var(--line); }
   label { display: flex; align-items: center; gap: 10px; min-height: 36px; cursor: pointer; }
   input { accent-color: var(--accent); width: 18px; height: 18px; margin: 0; }
   dl { display: grid; grid-template-columns: 1fr auto; gap: 4px 12px; margin: 6px 0 0; font-size: 14px; }

@@ -80,7 +80,7 @@ export class Transcript {
     const element = this.#element(id);
     if (!turn || !element) return;
     turn.blocks.splice(start, Infinity, ...blocks);
-    fillBlocks(element.querySelector(".text"), start, blocks, this.labels);
+    fillBlocks(element.querySelector(".text"), start, blocks, this.labels, this.tell);
     this.#say(element, false);
     if (this.following) this.#toEnd();
   }

@@ -16,7 +16,7 @@ export function drawTurn(turn, labels, tell) {
     "article",
     { class: `turn ${turn.role} ${turn.phase}${turn.last ? " last" : ""}`, "data-turn": turn.id },
     make("h2", { class: "heard-only" }, question ? labels.you : labels.model),
-    question ? make("div", { class: "text" }, turn.text) : answerText(turn, labels),
+    question ? make("div", { class: "text" }, turn.text) : answerText(turn, labels, tell),
     turn.phase !== "done" && turn.note ? make("p", { class: "waiting" }, turn.note) : null,
     turn.phase === "done" && turn.note ? make("p", { class: "reason" }, turn.note) : null,
     turn.problem ? drawProblem(turn.problem, tell) : null,
@@ -28,10 +28,11 @@ export function drawTurn(turn, labels, tell) {
 /**
  * @param {Turn} turn
  * @param {any} labels
+ * @param {(message: object) => void} tell
  */
-function answerText(turn, labels) {
+function answerText(turn, labels, tell) {
   const element = make("div", { class: "text" });
-  fillBlocks(element, 0, turn.blocks, labels);
+  fillBlocks(element, 0, turn.blocks, labels, tell);
   return element;
 }
 
@@ -41,13 +42,14 @@ function answerText(turn, labels) {
  * @param {number} start
  * @param {string[]} blocks
  * @param {any} labels
+ * @param {(message: object) => void} tell
  */
-export function fillBlocks(element, start, blocks, labels) {
+export function fillBlocks(element, start, blocks, labels, tell) {
   while (element.children.length > start) element.lastElementChild?.remove();
   for (const html of blocks) {
     const block = make("div", { class: "block" });
     block.append(safeFragment(html));
-    for (const pre of block.querySelectorAll("pre")) frameCode(pre, labels);
+    for (const pre of block.querySelectorAll("pre")) frameCode(pre, labels, tell);
     element.append(block);
   }
 }
@@ -56,16 +58,17 @@ export function fillBlocks(element, start, blocks, labels) {
  * Code gets a head with its language and a copy button, and scrolls by keyboard.
  * @param {HTMLElement} pre
  * @param {any} labels
+ * @param {(message: object) => void} tell
  */
-function frameCode(pre, labels) {
+function frameCode(pre, labels, tell) {
   const frame = make("div", { class: "code" });
   pre.replaceWith(frame);
   pre.tabIndex = 0;
   const copy = make("button", {
     type: "button", class: "square", "aria-label": labels.copy_code, title: labels.copy_code,
   }, icon("copy"));
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(pre.textContent ?? "");
+  copy.addEventListener("click", () => {
+    tell({ kind: "copy_code", text: pre.textContent ?? "" });
     showCopied(copy, labels);
   });
   const head = make("div", { class: "head" }, make("span", {}, pre.dataset.language ?? ""), copy);

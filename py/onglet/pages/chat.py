@@ -82,6 +82,7 @@ class ChatPage:
             ask=lambda message: self._ask(message["text"]),
             stop=lambda _: self.session.stop(),
             copy=lambda message: self.app.copy(self._text(message["id"])),
+            copy_code=lambda message: self.app.copy(message["text"]),
             regenerate=lambda _: self._when_free(self.session.regenerate),
             edit=lambda _: self._edit(),
             cancel_edit=lambda _: self._end_edit(),
