@@ -26,10 +26,19 @@ self.onmessage = async ({ data }) => {
   if (data.kind === "start") {
     await start(data).catch((error) => send({ kind: "app_failed", error: String(error) }));
   } else if (data.kind === "patch") {
-    app.apply(data.patch);
-    send({ kind: "idle" });
+    apply(data.patch);
   }
 };
+
+/** A fault in what Python makes of a change must not keep the changes after it waiting. */
+function apply(/** @type {string} */ patch) {
+  try {
+    app.apply(patch);
+  } catch (error) {
+    console.error(error);
+  }
+  send({ kind: "idle" });
+}
 
 /** @param {StartMessage} message */
 async function start(message) {
@@ -73,16 +82,18 @@ function explain(error) {
  * @param {Files} files
  */
 async function restore(files) {
-  const { head, memory } = files.snapshot;
-  const starting = loadPython(files, {
-    _loadSnapshot: Uint8Array.from(atob(head), (letter) => letter.charCodeAt(0)),
-  }, async (module) => {
-    const parts = await saved;
+  const { head, memory, files: wanted } = files.snapshot;
+  const _loadSnapshot = Uint8Array.from(atob(head), (letter) => letter.charCodeAt(0));
+  /** @type {Promise<ArrayBuffer[]> | null} */
+  let saved = null;
+  const starting = loadPython(files, { _loadSnapshot }, async (module) => {
+    const parts = (await saved) ?? [];
+    saved = null; // Pyodide keeps this function; it shall not keep the bytes
     const used = module.HEAPU8.length;
     module.growMemory(memory);
-    place(parts, files.snapshot.files, module.HEAPU8, used);
+    place(parts, wanted, module.HEAPU8, used);
   });
-  const saved = Promise.all(files.snapshot.files.map(({ file }) => bytesOf(file)));
+  saved = Promise.all(wanted.map(({ file }) => bytesOf(file)));
   await starting;
   return true;
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bokeh.document import Document
     from bokeh.document.events import DocumentChangedEvent
     from bokeh.server.callbacks import SessionCallback
+    from panel_material_ui import Page
 
 SETTER = "page"
 ENVIRONMENT = {
@@ -80,10 +81,16 @@ def new_document() -> "Document":
     return document
 
 
-def add_root(document: "Document", view) -> None:
-    """Renders a Panel object as a root of the document."""
-    from panel.io.model import add_to_doc
+def add_root(document: "Document", view: "Page") -> None:
+    """Renders a Panel page as a root of the document.
 
+    Its sign of being busy is switched off: it would send two messages beside each other one.
+    """
+    from panel.io.model import add_to_doc
+    from panel.util import edit_readonly
+
+    with edit_readonly(view):
+        view.busy = False
     root = view.get_root(document)
     view._documents[document] = root
     with document.models.freeze():
