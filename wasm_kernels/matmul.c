@@ -8,13 +8,13 @@
 #include "kernels.h"
 #include "numbers.h"
 
-/* The sums of 8 rows for one token: rows 0..3 and 4..7. */
-struct sums {
+/* Something of 8 rows: of rows 0..3 and of rows 4..7. */
+struct rows {
     v128 low, high;
 };
 
-INLINE struct sums add_sums(struct sums a, struct sums b) {
-    return (struct sums){f32x4_add(a.low, b.low), f32x4_add(a.high, b.high)};
+INLINE struct rows add_sums(struct rows a, struct rows b) {
+    return (struct rows){f32x4_add(a.low, b.low), f32x4_add(a.high, b.high)};
 }
 
 /* Finds out how the relaxed dot reads its second operand here. */
@@ -51,157 +51,221 @@ INLINE int32_t offset_of(int32_t type, enum dot dot) {
     return type == Q4_0 ? 8 : type == Q8_0 && dot != DOT_SIGNED ? 128 : 0;
 }
 
-INLINE int32_t scales_at(int32_t type) { return type == Q8_0 ? 256 : 128; }
+/* Packed blocks as structs: a member's offset becomes part of the load instruction, a sum of a pointer
+ * and a number does not. */
+struct nibble_block {
+    struct rows octets[4]; /* 8 columns each */
+    v128 scales, minima;
+};
+
+struct byte_block {
+    struct rows groups[8]; /* 4 columns each */
+    v128 scales;
+};
+
+/* Constants of the loops, in registers: V8 builds a v128 constant anew, with three instructions, at
+ * each use, unless it does not see that it is one. */
+struct constants {
+    v128 low_nibbles, half_bits, ones, low_bytes, flip;
+};
+
+INLINE v128 hidden(uint32_t bits) {
+    __asm__("" : "+r"(bits));
+    return i32x4_splat((int32_t)bits);
+}
+
+INLINE struct constants constants_of(enum dot dot) {
+    return (struct constants){hidden(dot == DOT_NONE ? 0x000f000f : 0x0f0f0f0f), hidden(0x8fffe000),
+                              hidden(0x00010001), hidden(0x00ff00ff), hidden(0x80808080)};
+}
 
 /* Eight half-precision scales times 2^-112. */
-INLINE struct sums small_scales(const uint8_t *from) {
-    v128 halves = v128_load(from);
-    return (struct sums){f32x4_of_halves_small(i32x4_low_i16x8(halves)),
-                         f32x4_of_halves_small(i32x4_high_i16x8(halves))};
+INLINE struct rows small_scales(v128 halves, v128 half_bits) {
+    return (struct rows){v128_and(i32x4_shl(i32x4_low_i16x8(halves), 13), half_bits),
+                         v128_and(i32x4_shl(i32x4_high_i16x8(halves), 13), half_bits)};
 }
 
 /* ---- one token: 8 rows x 32 columns -> exact i32 sums, in the four ways ---- */
 
-INLINE v128 low_nibbles(v128 a) { return v128_and(a, i32x4_splat(0x0f0f0f0f)); }
-INLINE v128 high_nibbles(v128 a) { return v128_and(u16x8_shr(a, 4), i32x4_splat(0x0f0f0f0f)); }
-
 #if HAS_BYTE_DOT
-INLINE struct sums nibbles_dot(const uint8_t *block, const int8_t *x, struct sums sums) {
-    for (int32_t octet = 0; octet < 4; octet++, block += 32, x += 8) {
-        v128 a = v128_load(block), b = v128_load(block + 16);
-        v128 first = v128_load32_splat(x), second = v128_load32_splat(x + 4);
-        sums.low = i8x16_dot_add(first, low_nibbles(a), sums.low);
-        sums.high = i8x16_dot_add(first, low_nibbles(b), sums.high);
-        sums.low = i8x16_dot_add(second, high_nibbles(a), sums.low);
-        sums.high = i8x16_dot_add(second, high_nibbles(b), sums.high);
-    }
-    return sums;
+/* sums += rows x 4 columns, in i32 lanes */
+INLINE void dot_add(struct rows *sums, v128 low, v128 high, v128 four) {
+    sums->low = i8x16_dot_add(four, low, sums->low);
+    sums->high = i8x16_dot_add(four, high, sums->high);
 }
 
-/* x64 before VNNI: pairs of products fit an i16 lane eight times over (8 x 2 x 15 x 127 = 30480). */
-INLINE struct sums nibbles_pairs(const uint8_t *block, const int8_t *x, struct sums start) {
-    v128 low = v128_zero(), high = v128_zero();
-    for (int32_t octet = 0; octet < 4; octet++, block += 32, x += 8) {
-        v128 a = v128_load(block), b = v128_load(block + 16);
-        v128 first = v128_load32_splat(x), second = v128_load32_splat(x + 4);
-        low = i16x8_add(low, i8x16_dot_pairs(first, low_nibbles(a)));
-        high = i16x8_add(high, i8x16_dot_pairs(first, low_nibbles(b)));
-        low = i16x8_add(low, i8x16_dot_pairs(second, high_nibbles(a)));
-        high = i16x8_add(high, i8x16_dot_pairs(second, high_nibbles(b)));
-    }
-    v128 ones = i32x4_splat(0x10001);
-    return (struct sums){i32x4_add(start.low, i16x8_dot(low, ones)),
-                         i32x4_add(start.high, i16x8_dot(high, ones))};
+/* The same in i16 lanes, for x64 before VNNI: eight such sums of nibbles fit (8 x 2 x 15 x 127 = 30480). */
+INLINE void dot_pairs(struct rows *sums, v128 low, v128 high, v128 four) {
+    sums->low = i16x8_add(sums->low, i8x16_dot_pairs(four, low));
+    sums->high = i16x8_add(sums->high, i8x16_dot_pairs(four, high));
 }
 
-INLINE struct sums bytes_dot(const uint8_t *block, const int8_t *x, struct sums sums, v128 flip) {
-    for (int32_t group = 0; group < 8; group++, block += 32, x += 4) {
-        v128 four = v128_load32_splat(x);
-        sums.low = i8x16_dot_add(four, v128_xor(v128_load(block), flip), sums.low);
-        sums.high = i8x16_dot_add(four, v128_xor(v128_load(block + 16), flip), sums.high);
+INLINE void dot_nibbles(struct rows *sums, enum dot dot, const struct rows *octet, v128 first, v128 second, v128 mask) {
+    v128 low = v128_load(&octet->low), high = v128_load(&octet->high);
+    v128 low_second = v128_and(u16x8_shr(low, 4), mask), high_second = v128_and(u16x8_shr(high, 4), mask);
+    low = v128_and(low, mask), high = v128_and(high, mask);
+    if (dot == DOT_SATURATING) {
+        dot_pairs(sums, low, high, first);
+        dot_pairs(sums, low_second, high_second, second);
+    } else {
+        dot_add(sums, low, high, first);
+        dot_add(sums, low_second, high_second, second);
+    }
+}
+
+INLINE struct rows nibbles_bytewise(const struct nibble_block *block, enum dot dot, const v128 x[2],
+                                    struct rows start, const struct constants *constants) {
+    struct rows sums = {v128_zero(), v128_zero()};
+    if (dot != DOT_SATURATING)
+        sums = start;
+    v128 mask = constants->low_nibbles, columns = v128_load(&x[0]);
+    dot_nibbles(&sums, dot, &block->octets[0], i32x4_lane0_splat(columns), i32x4_lane1_splat(columns), mask);
+    dot_nibbles(&sums, dot, &block->octets[1], i32x4_lane2_splat(columns), i32x4_lane3_splat(columns), mask);
+    columns = v128_load(&x[1]);
+    dot_nibbles(&sums, dot, &block->octets[2], i32x4_lane0_splat(columns), i32x4_lane1_splat(columns), mask);
+    dot_nibbles(&sums, dot, &block->octets[3], i32x4_lane2_splat(columns), i32x4_lane3_splat(columns), mask);
+    if (dot != DOT_SATURATING)
+        return sums;
+    return (struct rows){i32x4_add(start.low, i16x8_dot(sums.low, constants->ones)),
+                         i32x4_add(start.high, i16x8_dot(sums.high, constants->ones))};
+}
+
+INLINE void dot_group(struct rows *sums, enum dot dot, const struct rows *group, v128 four, v128 flip) {
+    v128 low = v128_load(&group->low), high = v128_load(&group->high);
+    if (dot == DOT_SIGNED)
+        low = v128_xor(low, flip), high = v128_xor(high, flip);
+    dot_add(sums, low, high, four);
+}
+
+INLINE struct rows bytes_bytewise(const struct byte_block *block, enum dot dot, const v128 x[2],
+                                  struct rows sums, const struct constants *constants) {
+    v128 flip = constants->flip;
+    for (uint32_t half = 0; half < 2; half++) {
+        v128 columns = v128_load(&x[half]);
+        dot_group(&sums, dot, &block->groups[4 * half], i32x4_lane0_splat(columns), flip);
+        dot_group(&sums, dot, &block->groups[4 * half + 1], i32x4_lane1_splat(columns), flip);
+        dot_group(&sums, dot, &block->groups[4 * half + 2], i32x4_lane2_splat(columns), flip);
+        dot_group(&sums, dot, &block->groups[4 * half + 3], i32x4_lane3_splat(columns), flip);
     }
     return sums;
 }
 #endif
 
-INLINE struct sums nibbles_plain(const uint8_t *block, const int16_t *x, struct sums sums) {
-    v128 mask = i32x4_splat(0x000f000f);
-    for (int32_t octet = 0; octet < 4; octet++, block += 32, x += 8) {
-        v128 a = v128_load(block), b = v128_load(block + 16);
-        for (int32_t pair = 0; pair < 4; pair++) {
-            v128 two = v128_load32_splat(x + 2 * pair);
-            sums.low = i32x4_add(sums.low, i16x8_dot(v128_and(a, mask), two));
-            sums.high = i32x4_add(sums.high, i16x8_dot(v128_and(b, mask), two));
-            a = u16x8_shr(a, 4), b = u16x8_shr(b, 4);
-        }
+/* sums += rows x 2 columns, in 16-bit products */
+INLINE void dot_two(struct rows *sums, v128 low, v128 high, v128 two) {
+    sums->low = i32x4_add(sums->low, i16x8_dot(low, two));
+    sums->high = i32x4_add(sums->high, i16x8_dot(high, two));
+}
+
+INLINE struct rows nibbles_pairwise(const struct nibble_block *block, const v128 x[4], struct rows sums,
+                                    const struct constants *constants) {
+    v128 mask = constants->low_nibbles;
+    for (uint32_t octet = 0; octet < 4; octet++) {
+        v128 low = v128_load(&block->octets[octet].low), high = v128_load(&block->octets[octet].high);
+        v128 pairs = v128_load(&x[octet]);
+        dot_two(&sums, v128_and(low, mask), v128_and(high, mask), i32x4_lane0_splat(pairs));
+        low = u16x8_shr(low, 4), high = u16x8_shr(high, 4);
+        dot_two(&sums, v128_and(low, mask), v128_and(high, mask), i32x4_lane1_splat(pairs));
+        low = u16x8_shr(low, 4), high = u16x8_shr(high, 4);
+        dot_two(&sums, v128_and(low, mask), v128_and(high, mask), i32x4_lane2_splat(pairs));
+        dot_two(&sums, u16x8_shr(low, 4), u16x8_shr(high, 4), i32x4_lane3_splat(pairs));
     }
     return sums;
 }
 
 /* A word holds columns 0 4 1 5, the next 2 6 3 7: even bytes are the pairs (0, 1) and (2, 3). */
-INLINE struct sums bytes_plain(const uint8_t *block, const int16_t *x, struct sums sums) {
-    v128 mask = i32x4_splat(0x00ff00ff);
-    for (int32_t group = 0; group < 8; group++, block += 32) {
-        const int16_t *pairs = x + group / 2 * 8 + group % 2 * 2;
-        v128 a = v128_load(block), b = v128_load(block + 16);
-        v128 even = v128_load32_splat(pairs), odd = v128_load32_splat(pairs + 4);
-        sums.low = i32x4_add(sums.low, i16x8_dot(v128_and(a, mask), even));
-        sums.high = i32x4_add(sums.high, i16x8_dot(v128_and(b, mask), even));
-        sums.low = i32x4_add(sums.low, i16x8_dot(u16x8_shr(a, 8), odd));
-        sums.high = i32x4_add(sums.high, i16x8_dot(u16x8_shr(b, 8), odd));
+INLINE void dot_group_pairwise(struct rows *sums, const struct rows *group, v128 even, v128 odd, v128 mask) {
+    v128 low = v128_load(&group->low), high = v128_load(&group->high);
+    dot_two(sums, v128_and(low, mask), v128_and(high, mask), even);
+    dot_two(sums, u16x8_shr(low, 8), u16x8_shr(high, 8), odd);
+}
+
+INLINE struct rows bytes_pairwise(const struct byte_block *block, const v128 x[4], struct rows sums,
+                                  const struct constants *constants) {
+    v128 mask = constants->low_bytes;
+    for (uint32_t octet = 0; octet < 4; octet++) {
+        v128 pairs = v128_load(&x[octet]);
+        dot_group_pairwise(&sums, &block->groups[2 * octet], i32x4_lane0_splat(pairs), i32x4_lane2_splat(pairs), mask);
+        dot_group_pairwise(&sums, &block->groups[2 * octet + 1], i32x4_lane1_splat(pairs), i32x4_lane3_splat(pairs), mask);
     }
     return sums;
 }
 
-INLINE struct sums block_dot(const uint8_t *weights, int32_t type, enum dot dot,
-                             const struct activation *x, int32_t slot) {
-    v128 start = i32x4_splat(-offset_of(type, dot) * x->sums[slot]);
-    struct sums sums = {start, start};
+INLINE struct rows block_dot(const void *block, int32_t type, enum dot dot, const struct activation *x,
+                             int32_t slot, const struct constants *constants) {
+    v128 start = v128_zero();
+    if (offset_of(type, dot) != 0)
+        start = i32x4_splat(-offset_of(type, dot) * x->sums[slot]);
+    struct rows sums = {start, start};
 #if HAS_BYTE_DOT
-    const int8_t *bytes = x->bytes + slot * BLOCK;
-    if (type == Q8_0 && dot == DOT_UNSIGNED)
-        return bytes_dot(weights, bytes, sums, v128_zero());
-    if (type == Q8_0 && dot == DOT_SIGNED)
-        return bytes_dot(weights, bytes, sums, i32x4_splat((int32_t)0x80808080u));
-    if (type != Q8_0 && dot == DOT_SATURATING)
-        return nibbles_pairs(weights, bytes, sums);
+    const v128 *bytes = (const v128 *)(const void *)(x->bytes + slot * BLOCK);
+    if (type == Q8_0 && (dot == DOT_UNSIGNED || dot == DOT_SIGNED))
+        return bytes_bytewise(block, dot, bytes, sums, constants);
     if (type != Q8_0 && dot != DOT_NONE)
-        return nibbles_dot(weights, bytes, sums);
+        return nibbles_bytewise(block, dot, bytes, sums, constants);
 #endif
-    const int16_t *pairs = x->pairs + slot * BLOCK;
-    return type == Q8_0 ? bytes_plain(weights, pairs, sums) : nibbles_plain(weights, pairs, sums);
+    const v128 *pairs = (const v128 *)(const void *)(x->pairs + slot * BLOCK);
+    if (type == Q8_0)
+        return bytes_pairwise(block, pairs, sums, constants);
+    return nibbles_pairwise(block, pairs, sums, constants);
+}
+
+/* The block that a slot of activations belongs to. */
+INLINE int32_t block_of_slot(const struct activation *x, int32_t slot, int32_t blocks) {
+    return slot < blocks ? slot : x->extras[1 + slot - blocks];
 }
 
 INLINE int32_t quantized_block_bytes(int32_t type) { return type == Q4_1 ? 160 : type == Q4_0 ? 144 : 272; }
 
 /* Sums of 8 rows on their way: products with the scales, and with the minima of Q4_1. */
 struct totals {
-    struct sums products, minima;
+    struct rows products, minima;
 };
 
 /* totals + one block x one slot. The scales are read 2^-112 too small; half of that is mended in the
  * activation's scale, half at the end, so that neither a great activation nor a small product leaves
  * the range of f32. */
 INLINE struct totals add_block(struct totals totals, const uint8_t *weights, int32_t type, enum dot dot,
-                               const struct activation *x, int32_t slot) {
-    struct sums dots = block_dot(weights, type, dot, x, slot);
-    struct sums d = small_scales(weights + scales_at(type));
+                               const struct activation *x, int32_t slot, const struct constants *constants) {
+    const struct nibble_block *nibbles = (const void *)weights;
+    const struct byte_block *bytes = (const void *)weights;
+    struct rows dots = block_dot(weights, type, dot, x, slot, constants);
+    v128 halves = type == Q8_0 ? v128_load(&bytes->scales) : v128_load(&nibbles->scales);
+    struct rows d = small_scales(halves, constants->half_bits);
     v128 scale = f32x4_splat(x->scales[slot] * TWO_TO_56);
     v128 low = f32x4_mul(f32x4_from_i32x4(dots.low), f32x4_mul(d.low, scale));
     v128 high = f32x4_mul(f32x4_from_i32x4(dots.high), f32x4_mul(d.high, scale));
-    totals.products = add_sums(totals.products, (struct sums){low, high});
+    totals.products = add_sums(totals.products, (struct rows){low, high});
     if (type == Q4_1) {
-        struct sums m = small_scales(weights + 144);
+        struct rows m = small_scales(v128_load(&nibbles->minima), constants->half_bits);
         v128 sum = f32x4_splat(x->weighted[slot] * TWO_TO_56);
-        struct sums more = {f32x4_mul(m.low, sum), f32x4_mul(m.high, sum)};
+        struct rows more = {f32x4_mul(m.low, sum), f32x4_mul(m.high, sum)};
         totals.minima = add_sums(totals.minima, more);
     }
     return totals;
 }
 
 /* 8 rows of a quantized matrix times one token. type and dot are constants where this is used. */
-INLINE struct sums rows_quantized(const uint8_t *weights, int32_t type, enum dot dot,
+INLINE struct rows rows_quantized(const uint8_t *weights, int32_t type, enum dot dot,
                                   const struct activation *x, int32_t columns) {
-    struct sums none = {v128_zero(), v128_zero()};
+    struct rows none = {v128_zero(), v128_zero()};
     struct totals totals = {none, none};
-    int32_t blocks = columns / BLOCK, bytes = quantized_block_bytes(type);
-    const uint8_t *block = weights;
-    for (int32_t slot = 0; slot < blocks; slot++, block += bytes)
-        totals = add_block(totals, block, type, dot, x, slot);
-    for (int32_t extra = 0; extra < x->extras[0]; extra++) {
-        block = weights + (size_t)x->extras[1 + extra] * (size_t)bytes;
-        totals = add_block(totals, block, type, dot, x, blocks + extra);
+    struct constants constants = constants_of(dot);
+    int32_t blocks = columns / BLOCK, slots = blocks + x->extras[0];
+    for (int32_t slot = 0; slot < slots; slot++) {
+        size_t place = (size_t)block_of_slot(x, slot, blocks) * (size_t)quantized_block_bytes(type);
+        totals = add_block(totals, weights + place, type, dot, x, slot, &constants);
     }
     v128 mend = f32x4_splat(TWO_TO_56);
-    struct sums total = {f32x4_mul(totals.products.low, mend), f32x4_mul(totals.products.high, mend)};
+    struct rows total = {f32x4_mul(totals.products.low, mend), f32x4_mul(totals.products.high, mend)};
     if (type != Q4_1)
         return total;
-    struct sums minima = {f32x4_mul(totals.minima.low, mend), f32x4_mul(totals.minima.high, mend)};
+    struct rows minima = {f32x4_mul(totals.minima.low, mend), f32x4_mul(totals.minima.high, mend)};
     return add_sums(total, minima);
 }
 
-INLINE struct sums multiply_add(struct sums sums, v128 low, v128 high, v128 x) {
-    return (struct sums){f32x4_add(sums.low, f32x4_mul(low, x)),
+INLINE struct rows multiply_add(struct rows sums, v128 low, v128 high, v128 x) {
+    return (struct rows){f32x4_add(sums.low, f32x4_mul(low, x)),
                          f32x4_add(sums.high, f32x4_mul(high, x))};
 }
 
@@ -222,8 +286,8 @@ INLINE struct two_columns load_columns(const uint8_t *weights, int32_t type, int
                                 v128_and(high, upper)};
 }
 
-INLINE struct sums rows_float(const uint8_t *weights, int32_t type, const float *x, int32_t columns) {
-    struct sums even = {v128_zero(), v128_zero()}, odd = even;
+INLINE struct rows rows_float(const uint8_t *weights, int32_t type, const float *x, int32_t columns) {
+    struct rows even = {v128_zero(), v128_zero()}, odd = even;
     for (int32_t pair = 0; pair < columns / 2; pair++) {
         struct two_columns w = load_columns(weights, type, pair);
         even = multiply_add(even, w.even_low, w.even_high, v128_load32_splat(x + 2 * pair));
@@ -233,7 +297,7 @@ INLINE struct sums rows_float(const uint8_t *weights, int32_t type, const float 
 }
 
 /* 8 rows times one token; x is a tile of one. */
-static struct sums rows_of_one(const uint8_t *weights, int32_t type, enum dot dot,
+static struct rows rows_of_one(const uint8_t *weights, int32_t type, enum dot dot,
                                const struct activation *x, int32_t columns) {
     if (type == F32)
         return rows_float(weights, F32, x->floats, columns);
@@ -264,10 +328,13 @@ struct panel {
 };
 
 static void unpack_scales(const uint8_t *from, float *to) {
-    struct sums small = small_scales(from);
+    struct rows small = small_scales(v128_load(from), i32x4_splat((int32_t)0x8fffe000u));
     v128_store(to, f32x4_mul(small.low, f32x4_splat(TWO_TO_112)));
     v128_store(to + 4, f32x4_mul(small.high, f32x4_splat(TWO_TO_112)));
 }
+
+INLINE v128 low_nibbles(v128 a) { return v128_and(a, i32x4_splat(0x0f0f0f0f)); }
+INLINE v128 high_nibbles(v128 a) { return v128_and(u16x8_shr(a, 4), i32x4_splat(0x0f0f0f0f)); }
 
 /* to: 256 bytes */
 static void unpack_block_to_bytes(const uint8_t *block, int32_t type, enum dot dot, uint8_t *to) {
@@ -316,62 +383,56 @@ static struct panel unpack_panel(const uint8_t *weights, int32_t type, enum dot 
             unpack_block_to_bytes(weights, type, dot, quants + block * 256);
         else
             unpack_block_to_pairs(weights, type, quants + block * 512);
-        unpack_scales(weights + scales_at(type), scales + block * ROWS);
+        unpack_scales(weights + (type == Q8_0 ? 256 : 128), scales + block * ROWS);
         if (type == Q4_1)
             unpack_scales(weights + 144, minima + block * ROWS);
     }
     return (struct panel){quants, scales, minima};
 }
 
-/* Keeps a value in its register, so that clang does not order the sums of a tile for its own taste
+/* Keeps two sums in their registers, so that clang does not order the sums of a tile for its own taste
  * and spill them: the store of a spilled sum lies on the critical path. */
-#define PIN(value) __asm__("" : "+r"(value))
-#ifndef __wasm__
-#undef PIN
-#define PIN(value) (void)(value)
+INLINE void pin(struct rows *sums) {
+#ifdef __wasm__
+    __asm__("" : "+r"(sums->low), "+r"(sums->high));
+#else
+    (void)sums;
 #endif
+}
 
-/* One block of 32 columns: panel x 4 tokens -> i32 sums (token). */
-INLINE void tile_pairs(const uint8_t *w, const int16_t *x, struct sums sums[TILE]) {
-    for (int32_t pair = 0; pair < BLOCK / 2; pair++, w += 32, x += 2 * TILE) {
-        v128 low = v128_load(w), high = v128_load(w + 16);
-        for (int32_t token = 0; token < TILE; token++) {
-            v128 two = v128_load32_splat(x + 2 * token);
-            sums[token].low = i32x4_add(sums[token].low, i16x8_dot(low, two));
-            sums[token].high = i32x4_add(sums[token].high, i16x8_dot(high, two));
-            PIN(sums[token].low);
-            PIN(sums[token].high);
-        }
+/* sums (token) += rows x a word of columns of each of 4 tokens, by dot_add, dot_pairs or dot_two */
+#define FOUR_TOKENS(add, sums, low, high, words)                                  \
+    add(&(sums)[0], low, high, i32x4_lane0_splat(words)), pin(&(sums)[0]);        \
+    add(&(sums)[1], low, high, i32x4_lane1_splat(words)), pin(&(sums)[1]);        \
+    add(&(sums)[2], low, high, i32x4_lane2_splat(words)), pin(&(sums)[2]);        \
+    add(&(sums)[3], low, high, i32x4_lane3_splat(words)), pin(&(sums)[3])
+
+/* One block of 32 columns: panel (column / 2, 2) x 4 tokens (column / 2) -> i32 sums (token). */
+INLINE void tile_pairs(const struct rows *panel, const v128 *x, struct rows sums[TILE]) {
+    for (int32_t pair = 0; pair < BLOCK / 2; pair++) {
+        v128 low = v128_load(&panel[pair].low), high = v128_load(&panel[pair].high);
+        v128 words = v128_load(&x[pair]);
+        FOUR_TOKENS(dot_two, sums, low, high, words);
     }
 }
 
 #if HAS_BYTE_DOT
-INLINE void tile_dot(const uint8_t *w, const int8_t *x, struct sums sums[TILE]) {
-    for (int32_t group = 0; group < BLOCK / 4; group++, w += 32, x += 4 * TILE) {
-        v128 low = v128_load(w), high = v128_load(w + 16);
-        for (int32_t token = 0; token < TILE; token++) {
-            v128 four = v128_load32_splat(x + 4 * token);
-            sums[token].low = i8x16_dot_add(four, low, sums[token].low);
-            sums[token].high = i8x16_dot_add(four, high, sums[token].high);
-            PIN(sums[token].low);
-            PIN(sums[token].high);
-        }
+INLINE void tile_dot(const struct rows *panel, const v128 *x, struct rows sums[TILE]) {
+    for (int32_t group = 0; group < BLOCK / 4; group++) {
+        v128 low = v128_load(&panel[group].low), high = v128_load(&panel[group].high);
+        v128 words = v128_load(&x[group]);
+        FOUR_TOKENS(dot_add, sums, low, high, words);
     }
 }
 
-INLINE void tile_saturating(const uint8_t *w, const int8_t *x, struct sums sums[TILE]) {
-    struct sums pairs[TILE];
+INLINE void tile_saturating(const struct rows *panel, const v128 *x, struct rows sums[TILE]) {
+    struct rows pairs[TILE];
     for (int32_t token = 0; token < TILE; token++)
-        pairs[token] = (struct sums){v128_zero(), v128_zero()};
-    for (int32_t group = 0; group < BLOCK / 4; group++, w += 32, x += 4 * TILE) {
-        v128 low = v128_load(w), high = v128_load(w + 16);
-        for (int32_t token = 0; token < TILE; token++) {
-            v128 four = v128_load32_splat(x + 4 * token);
-            pairs[token].low = i16x8_add(pairs[token].low, i8x16_dot_pairs(four, low));
-            pairs[token].high = i16x8_add(pairs[token].high, i8x16_dot_pairs(four, high));
-            PIN(pairs[token].low);
-            PIN(pairs[token].high);
-        }
+        pairs[token] = (struct rows){v128_zero(), v128_zero()};
+    for (int32_t group = 0; group < BLOCK / 4; group++) {
+        v128 low = v128_load(&panel[group].low), high = v128_load(&panel[group].high);
+        v128 words = v128_load(&x[group]);
+        FOUR_TOKENS(dot_pairs, pairs, low, high, words);
     }
     v128 ones = i32x4_splat(0x10001);
     for (int32_t token = 0; token < TILE; token++) {
@@ -382,40 +443,30 @@ INLINE void tile_saturating(const uint8_t *w, const int8_t *x, struct sums sums[
 #endif
 
 INLINE void tile_block(const struct panel *panel, int32_t block, int32_t type, enum dot dot,
-                       const struct activation *x, int32_t slot, struct sums sums[TILE]) {
+                       const struct activation *x, int32_t slot, struct rows sums[TILE]) {
     for (int32_t token = 0; token < TILE; token++) {
         v128 start = i32x4_splat(-offset_of(type, dot) * x->sums[slot * TILE + token]);
-        sums[token] = (struct sums){start, start};
+        sums[token] = (struct rows){start, start};
     }
 #if HAS_BYTE_DOT
-    const int8_t *bytes = x->bytes + slot * BLOCK * TILE;
+    const v128 *bytes = (const v128 *)(const void *)(x->bytes + slot * BLOCK * TILE);
     if (dot == DOT_SIGNED || dot == DOT_UNSIGNED) {
-        tile_dot(panel->quants + block * 256, bytes, sums);
+        tile_dot((const void *)(panel->quants + block * 256), bytes, sums);
         return;
     }
     if (dot == DOT_SATURATING && type != Q8_0) {
-        tile_saturating(panel->quants + block * 256, bytes, sums);
+        tile_saturating((const void *)(panel->quants + block * 256), bytes, sums);
         return;
     }
 #endif
-    tile_pairs(panel->quants + block * 512, x->pairs + slot * BLOCK * TILE, sums);
-}
-
-/* total (token) += 8 rows x the number at place of each token */
-INLINE void add_scaled(struct sums total[TILE], const float *rows, const float *place) {
-    v128 low = v128_load(rows), high = v128_load(rows + 4);
-    for (int32_t token = 0; token < TILE; token++) {
-        v128 number = v128_load32_splat(place + token);
-        total[token].low = f32x4_add(total[token].low, f32x4_mul(low, number));
-        total[token].high = f32x4_add(total[token].high, f32x4_mul(high, number));
-    }
+    const v128 *pairs = (const v128 *)(const void *)(x->pairs + slot * BLOCK * TILE);
+    tile_pairs((const void *)(panel->quants + block * 512), pairs, sums);
 }
 
 /* A block of a panel times a slot of a tile of activations, added to the totals. */
 INLINE void add_tile_block(const struct panel *panel, int32_t block, int32_t type, enum dot dot,
-                           const struct activation *x, int32_t slot, struct sums total[TILE],
-                           struct sums minima[TILE]) {
-    struct sums dots[TILE];
+                           const struct activation *x, int32_t slot, struct rows total[TILE]) {
+    struct rows dots[TILE];
     tile_block(panel, block, type, dot, x, slot, dots);
     const float *scales = panel->scales + block * ROWS;
     v128 low = v128_load(scales), high = v128_load(scales + 4);
@@ -423,33 +474,46 @@ INLINE void add_tile_block(const struct panel *panel, int32_t block, int32_t typ
         v128 scale = v128_load32_splat(x->scales + slot * TILE + token);
         v128 a = f32x4_mul(f32x4_from_i32x4(dots[token].low), f32x4_mul(low, scale));
         v128 b = f32x4_mul(f32x4_from_i32x4(dots[token].high), f32x4_mul(high, scale));
-        total[token] = add_sums(total[token], (struct sums){a, b});
+        total[token] = add_sums(total[token], (struct rows){a, b});
     }
-    if (type == Q4_1)
-        add_scaled(minima, panel->minima + block * ROWS, x->weighted + slot * TILE);
+}
+
+/* total += minima of the panel x (scale * sum) of the activations. A pass of its own: its sums stay
+ * in registers, which those of the products need. */
+static void add_minima(const struct panel *panel, const struct activation *x, int32_t columns,
+                       struct rows total[TILE]) {
+    struct rows minima[TILE];
+    for (int32_t token = 0; token < TILE; token++)
+        minima[token] = (struct rows){v128_zero(), v128_zero()};
+    int32_t blocks = columns / BLOCK, slots = blocks + x->extras[0];
+    for (int32_t slot = 0; slot < slots; slot++) {
+        const float *rows = panel->minima + block_of_slot(x, slot, blocks) * ROWS;
+        v128 low = v128_load(rows), high = v128_load(rows + 4);
+        for (int32_t token = 0; token < TILE; token++)
+            minima[token] = multiply_add(minima[token], low, high,
+                                         v128_load32_splat(x->weighted + slot * TILE + token));
+    }
+    for (int32_t token = 0; token < TILE; token++)
+        total[token] = add_sums(total[token], minima[token]);
 }
 
 /* A panel times a tile of quantized activations. type and dot are constants where this is used. */
 INLINE void tile_quantized(const struct panel *panel, int32_t type, enum dot dot,
-                           const struct activation *x, int32_t columns, struct sums total[TILE]) {
-    struct sums minima[TILE];
+                           const struct activation *x, int32_t columns, struct rows total[TILE]) {
     for (int32_t token = 0; token < TILE; token++)
-        total[token] = minima[token] = (struct sums){v128_zero(), v128_zero()};
+        total[token] = (struct rows){v128_zero(), v128_zero()};
     int32_t blocks = columns / BLOCK, slots = blocks + x->extras[0];
-    for (int32_t slot = 0; slot < slots; slot++) {
-        int32_t block = slot < blocks ? slot : x->extras[1 + slot - blocks];
-        add_tile_block(panel, block, type, dot, x, slot, total, minima);
-    }
+    for (int32_t slot = 0; slot < slots; slot++)
+        add_tile_block(panel, block_of_slot(x, slot, blocks), type, dot, x, slot, total);
     if (type == Q4_1)
-        for (int32_t token = 0; token < TILE; token++)
-            total[token] = add_sums(total[token], minima[token]);
+        add_minima(panel, x, columns, total);
 }
 
 INLINE void tile_float(const uint8_t *weights, int32_t type, const float *x, int32_t columns,
-                       struct sums total[TILE]) {
+                       struct rows total[TILE]) {
     for (int32_t first = 0; first < TILE; first += 2) {
-        struct sums even[2], odd[2];
-        even[0] = even[1] = odd[0] = odd[1] = (struct sums){v128_zero(), v128_zero()};
+        struct rows even[2], odd[2];
+        even[0] = even[1] = odd[0] = odd[1] = (struct rows){v128_zero(), v128_zero()};
         for (int32_t pair = 0; pair < columns / 2; pair++) {
             struct two_columns w = load_columns(weights, type, pair);
             const float *here = x + 2 * pair * TILE + first;
@@ -464,7 +528,7 @@ INLINE void tile_float(const uint8_t *weights, int32_t type, const float *x, int
 }
 
 static void rows_of_tile(const struct panel *panel, int32_t type, enum dot dot,
-                         const struct activation *x, int32_t columns, struct sums total[TILE]) {
+                         const struct activation *x, int32_t columns, struct rows total[TILE]) {
     if (type == F32) {
         tile_float(panel->quants, F32, x->floats, columns, total);
         return;
@@ -505,10 +569,10 @@ INLINE v128 silu_gated(v128 gate, v128 up) {
 }
 
 /* Bias, scale, activation, residual, store: 8 rows (4 when gated) of one token of the output. */
-static void finish(const struct project *step, int32_t block, int32_t row, struct sums sums) {
+static void finish(const struct project *step, int32_t block, int32_t row, struct rows sums) {
     if (step->biases) {
         const float *biases = (const float *)at(step->biases) + block * ROWS;
-        sums = add_sums(sums, (struct sums){v128_load(biases), v128_load(biases + 4)});
+        sums = add_sums(sums, (struct rows){v128_load(biases), v128_load(biases + 4)});
     }
     size_t place = (size_t)row * (size_t)step->width;
     if (step->gated) {
@@ -516,11 +580,11 @@ static void finish(const struct project *step, int32_t block, int32_t row, struc
         return;
     }
     v128 scale = f32x4_splat(float_of(step->scale));
-    sums = (struct sums){f32x4_mul(sums.low, scale), f32x4_mul(sums.high, scale)};
+    sums = (struct rows){f32x4_mul(sums.low, scale), f32x4_mul(sums.high, scale)};
     place += (size_t)block * ROWS;
     if (step->residual) {
         const float *residual = (const float *)at(step->residual) + place;
-        sums = add_sums(sums, (struct sums){v128_load(residual), v128_load(residual + 4)});
+        sums = add_sums(sums, (struct rows){v128_load(residual), v128_load(residual + 4)});
     }
     v128_store((float *)at(step->output) + place, sums.low);
     v128_store((float *)at(step->output) + place + 4, sums.high);
@@ -621,7 +685,7 @@ static void project_tiles(const struct program *program, const struct project *s
         struct panel panel = unpack_panel(weights, type, dot, step->columns, quants, scales);
         for (int32_t tile = 0; tile * TILE < count; tile++) {
             struct activation x = activation_at(&program->shared, step->columns, TILE, tile, 0);
-            struct sums sums[TILE];
+            struct rows sums[TILE];
             rows_of_tile(&panel, type, dot, &x, step->columns, sums);
             for (int32_t lane = 0; lane < TILE && tile * TILE + lane < count; lane++)
                 finish(step, block, tile * TILE + lane, sums[lane]);

@@ -8,12 +8,8 @@
 #define TWO_TO_56 72057594037927936.0f
 #define TWO_TO_112 5192296858534827628530496329220096.0f
 
-/* Four half-precision numbers, sign-extended to i32 lanes, as f32 times 2^-112. Exact. Infinities
- * and NaN come out as large finite numbers: a file with such scales is broken but harmless. */
-INLINE v128 f32x4_of_halves_small(v128 halves) {
-    return v128_and(i32x4_shl(halves, 13), i32x4_splat((int32_t)0x8fffe000u));
-}
-
+/* Exact. Infinities and NaN come out as large finite numbers: a file with such scales is broken but
+ * harmless. */
 INLINE float float_of_half(uint16_t half) {
     uint32_t bits = ((uint32_t)half & 0x7fff) << 13 | ((uint32_t)half & 0x8000) << 16;
     return float_of((int32_t)bits) * TWO_TO_112;

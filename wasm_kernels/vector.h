@@ -9,7 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Natively, where sanitizers watch every access, inlining by force makes compiling slow. */
+#ifdef __wasm__
 #define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
 
 /* How i32x4.relaxed_dot_i8x16_i7x16_add reads its second operand on this machine when a byte is
  * above 127. NONE: the build has no relaxed dot. SATURATING: pmaddubsw (x64 before VNNI). */
@@ -67,8 +72,11 @@ INLINE float f32x4_lane3(v128 a) { return wasm_f32x4_extract_lane(a, 3); }
 /* a0 b0 a1 b1, and a2 b2 a3 b3 */
 INLINE v128 i32x4_zip_low(v128 a, v128 b) { return wasm_i32x4_shuffle(a, b, 0, 4, 1, 5); }
 INLINE v128 i32x4_zip_high(v128 a, v128 b) { return wasm_i32x4_shuffle(a, b, 2, 6, 3, 7); }
+INLINE v128 i32x4_lane0_splat(v128 a) { return wasm_i32x4_shuffle(a, a, 0, 0, 0, 0); }
+INLINE v128 i32x4_lane1_splat(v128 a) { return wasm_i32x4_shuffle(a, a, 1, 1, 1, 1); }
+INLINE v128 i32x4_lane2_splat(v128 a) { return wasm_i32x4_shuffle(a, a, 2, 2, 2, 2); }
+INLINE v128 i32x4_lane3_splat(v128 a) { return wasm_i32x4_shuffle(a, a, 3, 3, 3, 3); }
 INLINE float square_root(float a) { return __builtin_sqrtf(a); }
-INLINE float nearest(float a) { return __builtin_rintf(a); }
 INLINE double nearest_double(double a) { return __builtin_rint(a); }
 
 #ifdef __wasm_relaxed_simd__
@@ -180,8 +188,11 @@ INLINE float f32x4_lane2(v128 a) { return ((f32x4)a)[2]; }
 INLINE float f32x4_lane3(v128 a) { return ((f32x4)a)[3]; }
 INLINE v128 i32x4_zip_low(v128 a, v128 b) { return (v128){a[0], b[0], a[1], b[1]}; }
 INLINE v128 i32x4_zip_high(v128 a, v128 b) { return (v128){a[2], b[2], a[3], b[3]}; }
+INLINE v128 i32x4_lane0_splat(v128 a) { return i32x4_splat(a[0]); }
+INLINE v128 i32x4_lane1_splat(v128 a) { return i32x4_splat(a[1]); }
+INLINE v128 i32x4_lane2_splat(v128 a) { return i32x4_splat(a[2]); }
+INLINE v128 i32x4_lane3_splat(v128 a) { return i32x4_splat(a[3]); }
 INLINE float square_root(float a) { return __builtin_sqrtf(a); }
-INLINE float nearest(float a) { return __builtin_rintf(a); }
 INLINE double nearest_double(double a) { return __builtin_rint(a); }
 
 /* A native run takes on the habits of one kind of machine (native_main.c). */

@@ -17,8 +17,14 @@ WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 ARITHMETIC = ["-ffp-contract=off", "-fno-strict-aliasing"]
 WASM = [
     *("-target", "wasm32-freestanding", "-O3", "-msimd128", "-matomics", "-mbulk-memory"),
-    *("-mmutable-globals", "-fno-jump-tables", "-nostdlib", "-fno-stack-protector", "-fno-sanitize=all"),
-    *("-Wl,--no-entry", "-Wl,--import-memory", "-Wl,--shared-memory", "-Wl,--strip-all"),
+    *("-mmutable-globals", "-fno-jump-tables", "-fno-stack-protector", "-fno-sanitize=all"),
+    *(
+        "-nostdlib",
+        "-Wl,--no-entry",
+        "-Wl,--import-memory",
+        "-Wl,--shared-memory",
+        "-Wl,--strip-all",
+    ),
     *("-Wl,--max-memory=4294901760", "-Wl,--export=__stack_pointer"),
 ]
 VARIANTS = {"relaxed": ["-mrelaxed-simd"], "plain": []}
@@ -34,9 +40,10 @@ def build(folder: Path) -> dict:
 def build_wasm(variant: str, folder: Path) -> int:
     """Compiles one WASM variant; returns its bytes. Raises CalledProcessError."""
     path = folder / f"kernels-{variant}.wasm"
-    _run([*_zig(), *WASM, *VARIANTS[variant], *WARNINGS, *ARITHMETIC, *_sources(), "-o", str(path)])
+    switches = [*WASM, *VARIANTS[variant], *WARNINGS, *ARITHMETIC]
+    _run([*_zig(), *switches, *_sources(), "-o", str(path)])
     if _has_data(path.read_bytes()):
-        raise RuntimeError("the kernels must not have static data: every instance shares one memory")
+        raise RuntimeError("static data in the kernels, whose instances share one memory")
     return path.stat().st_size
 
 

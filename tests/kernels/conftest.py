@@ -11,8 +11,8 @@ from onglet_build.places import BUILD
 
 # Random cases for each test on each machine; ONGLET_KERNEL_CASES=1000 for a long run.
 CASES = int(os.environ.get("ONGLET_KERNEL_CASES", "6"))
-MACHINES = [f"wasm-{variant}" for variant in kernels.VARIANTS]
-MACHINES += [f"native-{dot}" for dot in kernels.DOTS]
+WASM = [f"wasm-{variant}" for variant in kernels.VARIANTS]
+NATIVE = [f"native-{dot}" for dot in kernels.DOTS]
 
 
 @pytest.fixture(scope="session")
@@ -23,14 +23,28 @@ def build_folder() -> Path:
     return folder
 
 
-@pytest.fixture(params=MACHINES)
-def machine(request, build_folder):
+def start(name: str, folder: Path):
     """A machine with no memory yet; ended after the test, which sees what the sanitizers say."""
-    kind, _, variant = request.param.partition("-")
-    made = machines.wasm if kind == "wasm" else machines.native
-    running = made(variant, build_folder)
+    kind, _, variant = name.partition("-")
+    make = machines.wasm if kind == "wasm" else machines.native
+    running = make(variant, folder)
     yield running
     running.close()
+
+
+@pytest.fixture(params=WASM + NATIVE)
+def machine(request, build_folder):
+    yield from start(request.param, build_folder)
+
+
+@pytest.fixture(params=WASM)
+def wasm(request, build_folder):
+    yield from start(request.param, build_folder)
+
+
+@pytest.fixture(params=NATIVE)
+def native(request, build_folder):
+    yield from start(request.param, build_folder)
 
 
 @pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])

@@ -1,4 +1,4 @@
-"""Where the kernels run in tests: the two WASM builds under wasmtime, native builds under sanitizers.
+"""Where the kernels run in tests: WASM builds under wasmtime, native ones under sanitizers.
 
 Each machine is a linear memory with `write`, `read` and `call`; `Engine` loads a model into one and
 steps it, as web/engine does in the browser. Knows no expected values.
@@ -26,7 +26,7 @@ class SharedMemory(wasmtime.SharedMemory):
 
 
 class Wasm:
-    """A WASM build under wasmtime; each thread has an instance of its own, as a browser's workers."""
+    """A WASM build under wasmtime; each thread has its own instance, as in a browser."""
 
     def __init__(self, variant: str, folder: Path):
         config = wasmtime.Config()
@@ -60,11 +60,11 @@ class Wasm:
         return store, exports
 
     def write(self, address: int, data: bytes) -> None:
-        assert 0 <= address and address + len(data) <= self.program.memory_bytes
+        assert address >= 0 and address + len(data) <= self.program.memory_bytes
         ctypes.memmove(self.base + address, bytes(data), len(data))
 
     def read(self, address: int, size: int) -> bytes:
-        assert 0 <= address and address + size <= self.program.memory_bytes
+        assert address >= 0 and address + size <= self.program.memory_bytes
         return ctypes.string_at(self.base + address, size)
 
     def open(self, address: int, size: int) -> None:
@@ -90,17 +90,18 @@ class Wasm:
         self.workers = []
 
 
+LETTERS = {  # of the driver's calls
+    "step": "s",
+    "post_repack": "p",
+    "repacks_done": "d",
+    "repack_help": "h",
+    "sample": "c",
+    "accept": "a",
+}
+
+
 class Native:
     """A native build; anything its sanitizers see ends it, and so the test."""
-
-    LETTERS = {
-        "step": "s",
-        "post_repack": "p",
-        "repacks_done": "d",
-        "repack_help": "h",
-        "sample": "c",
-        "accept": "a",
-    }
 
     def __init__(self, path: Path, dot: str):
         self.command = [str(path), str(kernels.DOTS.index(dot))]
@@ -150,7 +151,7 @@ class Native:
         self._send("P", address, size)
 
     def call(self, name: str, *numbers: int) -> int:
-        return self._call(self.LETTERS[name], *numbers)
+        return self._call(LETTERS[name], *numbers)
 
     def _call(self, letter: str, *numbers: int) -> int:
         self._send(letter, *numbers)

@@ -9,7 +9,7 @@ from onglet.engine.plan import Attend, Project, Rope
 
 
 def random_attend(random: numpy.random.Generator):
-    """Attention, then a matrix of ones on the diagonal: it merges what one token leaves in parts."""
+    """Attention, then a matrix of ones on the diagonal: it merges what one token leaves."""
     model = cases.Model()
     kv_heads, group = int(random.integers(1, 4)), int(random.integers(1, 7))
     head_size = int(random.choice([8, 16, 32, 64, 80]))

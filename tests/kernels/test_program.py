@@ -1,8 +1,9 @@
-"""The lowering: nothing overlaps, nothing is refused silently, the same plan gives the same words."""
+"""The lowering: nothing overlaps, what does not fit is refused, one plan gives one program."""
 
 import json
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import cases
 import numpy
@@ -30,7 +31,7 @@ def test_regions_do_not_touch(name):
     assert places[0][0] > 0
     matrices = {weight["name"] for weight in lowered.weights}
     beside = {lowered.regions[name][0] for name in matrices & set(lowered.regions)}
-    for (address, size), (following, _) in zip(places, places[1:], strict=False):
+    for (address, size), (following, _) in pairwise(places):
         assert address + size <= following
         assert address + size < following or following in beside
     assert places[-1][0] + places[-1][1] < lowered.memory_bytes

@@ -1,4 +1,4 @@
-"""`project` against its NumPy twin, to the bit: every type, one token and batches, all trimmings."""
+"""`project` against its NumPy twin, to the bit: every type, one token and batches, all extras."""
 
 import cases
 import numpy

@@ -38,7 +38,7 @@ def exponential(x: Array) -> Array:
 def sum_lanes(x: Array) -> Array:
     """(..., 4 n) -> (...): four running sums, then ((0 + 1) + (2 + 3))."""
     lanes = x.reshape(*x.shape[:-1], -1, 4)
-    total = numpy.zeros(lanes.shape[:-2] + (4,), float32)
+    total = numpy.zeros((*lanes.shape[:-2], 4), float32)
     for index in range(lanes.shape[-2]):
         total = total + lanes[..., index, :]
     return (total[..., 0] + total[..., 1]) + (total[..., 2] + total[..., 3])

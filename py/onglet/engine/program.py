@@ -215,7 +215,8 @@ class Lowering:
     def _place_own(self) -> None:
         """Thread 0's scratch by name; the other threads' lie behind it at equal distances."""
         columns = self._most_columns()
-        head = max((step.head_size for step, _ in self.steps if isinstance(step, Attend)), default=0)
+        attends = [step for step, _ in self.steps if isinstance(step, Attend)]
+        head = max((step.head_size for step in attends), default=0)
         begin, known = self.layout.end, set(self.layout.regions)
         sizes = {
             "own_values": 4 * TILE * columns,
