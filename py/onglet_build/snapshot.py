@@ -5,7 +5,6 @@ A second build differs in the snapshot only. Knows the order; python_bundle.py k
 """
 
 import base64
-import re
 import shutil
 import struct
 import tempfile
@@ -21,7 +20,7 @@ SCRIPTS = (
     "static/panel/1.10.0/dist/panel.min.js",
 )
 BUNDLE = "static/pmui/v0.16.6/panel-material-ui.bundle.js"
-SMALLEST_GAP = 1 << 16
+PAGE = 1 << 14
 FILE_LIMIT = 24 << 20  # several hosts refuse files of 25 MiB
 LANGUAGES = ("en", "fr")
 SITE_PACKAGES = "/lib/python3.14/site-packages/"
@@ -84,13 +83,15 @@ def leave_out_empty_memory(saved_file: Path, into: Path) -> dict:
 
 
 def full_stretches(memory: bytes) -> list[tuple[int, int]]:
-    """Returns (start, length) of what lies between the long runs of zeros."""
-    found, end = [], 0
-    for gap in (*re.finditer(rb"\0{%d,}" % SMALLEST_GAP, memory), None):
-        start, end = end, gap.start() if gap else len(memory)
-        if end > start:
-            found.append((start, end - start))
-        end = gap.end() if gap else end
+    """Returns (start, length) of each run of pages that are not all zeros."""
+    found = []
+    for place in range(0, len(memory), PAGE):
+        page = memory[place : place + PAGE]
+        if page == bytes(len(page)):
+            continue
+        follows = found and sum(found[-1]) == place
+        start = found.pop()[0] if follows else place
+        found.append((start, place + len(page) - start))
     return found
 
 

@@ -5,7 +5,8 @@ import zipfile
 
 from onglet_build import python_bundle, snapshot
 
-GAP = bytes(snapshot.SMALLEST_GAP)
+PAGE = snapshot.PAGE
+GAP = bytes(PAGE)
 
 
 def some_bytes(length: int) -> bytes:
@@ -19,17 +20,17 @@ def put_back(memory: bytes, stretches: list[tuple[int, int]]) -> bytes:
     return bytes(restored)
 
 
-def test_long_runs_of_zeros_are_left_out_and_nothing_else():
-    full = some_bytes(1000)
-    memory = full + GAP + full + GAP[:-1] + full + GAP * 2
+def test_empty_pages_are_left_out_and_nothing_else():
+    full = some_bytes(PAGE)
+    memory = full + GAP + full + full[:-1] + b"\0" + GAP * 2 + b"end"
     stretches = snapshot.full_stretches(memory)
-    assert stretches == [(0, 1000), (1000 + len(GAP), 2000 + len(GAP) - 1)]
+    assert stretches == [(0, PAGE), (2 * PAGE, 2 * PAGE), (6 * PAGE, 3)]
     assert put_back(memory, stretches) == memory
 
 
-def test_memory_may_begin_with_zeros_or_hold_nothing_else():
+def test_memory_may_hold_nothing():
     assert snapshot.full_stretches(GAP) == []
-    assert snapshot.full_stretches(GAP + b"x") == [(len(GAP), 1)]
+    assert snapshot.full_stretches(b"") == []
 
 
 def test_no_file_is_larger_than_hosts_take():
