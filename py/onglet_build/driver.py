@@ -12,7 +12,8 @@ from onglet.words import TABLES
 
 COMPOSER = "#question"
 ANSWER = ".turn.answer .text"
-PROBLEM = ".turn .problem p, .notice.problem .grow"
+PROBLEM_OF_ANSWER = ".turn .problem p"
+PROBLEM_OF_LOAD = ".notice.problem .grow"
 SECONDS_TO_LIVE = 60
 SECONDS_TO_MODEL = 120
 SECONDS_TO_ANSWER = 180
@@ -55,7 +56,7 @@ class App:
     def __init__(self, page, url: str):
         self.page = page
         self.url = url
-        self.known_problems = 0
+        self.known_problems: list[str] = []
 
     def open(self) -> "App":
         self.page.goto(self.url, wait_until="commit")
@@ -101,7 +102,7 @@ class App:
         send = TABLES["en"]["composer.send"]
         self.page.get_by_role("button", name=send, exact=True).wait_for()
         self.page.evaluate(LISTEN)
-        self.known_problems = self.page.locator(PROBLEM).count()
+        self.known_problems = self.problems()
         composer = self.page.locator(COMPOSER)
         composer.fill(text)
         composer.press("Enter")
@@ -122,11 +123,13 @@ class App:
             time.sleep(POLL_SECONDS)
         raise AskFailed("The page did not finish its answer in time.")
 
+    def problems(self) -> list[str]:
+        return [text.strip() for text in self.page.locator(PROBLEM_OF_ANSWER).all_inner_texts()]
+
     def new_problem(self) -> str:
         """The sentence of a problem that came since the last question, '' without one."""
-        problems = self.page.locator(PROBLEM)
-        fresh = problems.count() > self.known_problems
-        return problems.last.inner_text().strip() if fresh else ""
+        now = self.problems()
+        return now[-1] if now and now != self.known_problems else ""
 
     def wait_problem(self) -> str:
         """Waits for the sentence that explains what went wrong."""
@@ -138,23 +141,22 @@ class App:
         raise AskFailed("The page showed no sentence about what went wrong.")
 
     def open_model(self, file: Path) -> None:
-        """Opens a model file of this machine, waits for it. Raises AskFailed if it is refused."""
+        """Opens a model file of this machine. Raises AskFailed if it is refused."""
         self.wait_model()
-        self.choose_model(file)
-        seconds = SECONDS_TO_MODEL * 1000
-        opened = self.page.wait_for_function("() => heard.opened", timeout=seconds).json_value()
-        if opened["kind"] == "failed":
-            raise AskFailed(self.wait_problem())
+        if self.choose_model(file)["kind"] == "failed":
+            problem = self.page.locator(PROBLEM_OF_LOAD).last
+            raise AskFailed(problem.inner_text().strip())
         self.page.keyboard.press("Escape")
 
-    def choose_model(self, file: Path) -> None:
-        """Picks a model file in the model sheet, as a person does."""
+    def choose_model(self, file: Path) -> dict:
+        """Picks a file in the model sheet; returns what the engine says: `loaded` or `failed`."""
         self.page.evaluate(LISTEN)
-        self.known_problems = self.page.locator(PROBLEM).count()
         self.page.locator("[data-key=model]").click()
         with self.page.expect_file_chooser() as chooser:
             self.press("model.open")
         chooser.value.set_files(file)
+        seconds = SECONDS_TO_MODEL * 1000
+        return self.page.wait_for_function("() => heard.opened", timeout=seconds).json_value()
 
     def answers_on_screen(self) -> list[str]:
         """The texts of the model's messages as a person reads them."""
