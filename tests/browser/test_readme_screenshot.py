@@ -18,7 +18,7 @@ def test_readme_screenshot(open_app, server):
         return
     app = open_app(server, **LOOK).wait_live().wait_model()
     app.ask("What is the capital of France?")
-    app.ask("Give me three tips for better sleep.")
+    app.ask("Write a Python function that checks whether a word is a palindrome.")
     app.page.wait_for_timeout(300)
     app.page.screenshot(path=PICTURE)
     assert PICTURE.stat().st_size > 10_000
