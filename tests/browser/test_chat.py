@@ -81,7 +81,7 @@ def test_markdown_is_drawn_and_code_can_be_copied(app_page):
     app_page.page.locator(".try").nth(1).click()
     wait_done(app_page)
     code = app_page.page.locator(".code pre").first.inner_text()
-    assert "def is_palindrome" in code
+    assert "def is_palindrome" in code, app_page.window()
     button(app_page, "chat.copy_code").first.click()
     wait_until(lambda: app_page.page.evaluate("navigator.clipboard.readText()") == code)
 
