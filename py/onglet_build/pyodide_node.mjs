@@ -3,6 +3,7 @@
  * Two jobs: `compile` (a Python file over a host folder), `snapshot` (the app built, its documents
  * written, the interpreter saved). Knows no path but those of the job.
  */
+import nodeCrypto from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
@@ -23,7 +24,19 @@ async function compile() {
   python.runPython(readFileSync(job.code, 'utf8'))
 }
 
+/** A clock that counts its readings, and no chance: the same sources shall give the same bytes. */
+function foresee() {
+  let readings = Date.UTC(2026, 0, 1)
+  Date.now = () => readings++
+  performance.now = () => readings++ - Date.UTC(2026, 0, 1)
+  nodeCrypto.randomFillSync = array => {
+    new Uint8Array(array.buffer, array.byteOffset, array.byteLength).fill(7)
+    return array
+  }
+}
+
 async function snapshot() {
+  foresee()
   const python = await loadPyodide({
     indexURL: job.pyodide, stdLibURL: job.stdlib, env: job.environment, _makeSnapshot: true,
   })

@@ -1,7 +1,7 @@
 """Builds the app under Node.js as far as it goes without a browser and saves three things: the
 interpreter with the app in it, the document in each language, and the bytecode a start reads.
 
-A second build differs in the snapshot only. Knows the order; python_bundle.py knows the zips.
+A second build gives the same bytes. Knows the order; python_bundle.py knows the zips.
 """
 
 import base64
