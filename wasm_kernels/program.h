@@ -151,7 +151,8 @@ struct control {
     int32_t line_1[15];
     int32_t generation; /* of the barrier */
     int32_t sleepers;   /* asleep on generation */
-    int32_t line_2[14];
+    int32_t patience;   /* how many long waits may still fail */
+    int32_t line_2[13];
     int32_t next_tile; /* of this phase; back to 0 at the barrier */
     int32_t line_3[15];
     int32_t posted; /* repack jobs so far; job n lies in slot n % REPACK_JOBS */

@@ -1,12 +1,17 @@
 /* How threads find work and wait for each other: a pool of serving workers, one barrier, one counter
- * of tiles, one queue of repack jobs. A wait spins for a microsecond or two, then sleeps in a futex:
- * never a core burnt. Knows nothing of what is computed. */
+ * of tiles, one queue of repack jobs. A wait spins a little, then sleeps in a futex: never a core burnt.
+ *
+ * To be woken from sleep takes a thread 5 to 50 us, the longer in a virtual machine; to spin is waste
+ * when the other one has lost its core. So a wait is patient (tens of us) while patience lasts: each
+ * patient wait that ends in sleep takes one away, each step gives one back. A quiet machine spins, a
+ * busy one sleeps after a microsecond. Knows nothing of what is computed. */
 #ifdef __linux__
 #define _GNU_SOURCE /* syscall, for the native tests */
 #endif
 #include "kernels.h"
 
-enum { SPINS = 100, STEP_THREADS = 16 /* more than any number of threads */ };
+enum { SPINS = 100, PATIENT_SPINS = 3000, PATIENCE = 8 };
+enum { STEP_THREADS = 16 /* more than any number of threads */ };
 
 #ifdef __wasm__
 static void sleep_while(int32_t *word, int32_t value) { __builtin_wasm_memory_atomic_wait32(word, value, -1); }
@@ -32,13 +37,19 @@ static int32_t add(int32_t *word, int32_t more) { return __atomic_fetch_add(word
 
 struct control *control_of(const struct program *program) { return at(program->control); }
 
-/* Waits until *word is no longer `value`; `sleepers` counts those whom a change must wake. */
-static void wait_for_change(int32_t *word, int32_t value, int32_t *sleepers) {
-    for (int32_t turn = 0; turn < SPINS; turn++) {
+/* Waits until *word is no longer `value`, awake: says whether it came to that. */
+static bool spin(struct control *control, int32_t *word, int32_t value) {
+    int32_t turns = get(&control->patience) > 0 ? PATIENT_SPINS : SPINS;
+    for (int32_t turn = 0; turn < turns; turn++) {
         if (get(word) != value)
-            return;
+            return true;
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
+    return false;
+}
+
+/* Waits until *word is no longer `value`, asleep; `sleepers` counts those whom a change must wake. */
+static void sleep_until_change(int32_t *word, int32_t value, int32_t *sleepers) {
     add(sleepers, 1);
     while (get(word) == value)
         sleep_while(word, value);
@@ -60,7 +71,11 @@ void meet(struct control *control, int32_t threads) {
     }
     int32_t generation = get(&control->generation);
     if (add(&control->arrived, 1) + 1 < threads) {
-        wait_for_change(&control->generation, generation, &control->sleepers);
+        if (spin(control, &control->generation, generation))
+            return;
+        if (get(&control->patience) > 0)
+            add(&control->patience, -1);
+        sleep_until_change(&control->generation, generation, &control->sleepers);
         return;
     }
     set(&control->arrived, 0);
@@ -122,6 +137,7 @@ int32_t EXPORT(post_repack)(struct program *program, int32_t threads, int32_t ty
 void EXPORT(step)(struct program *program, int32_t threads) {
     struct control *control = control_of(program);
     if (threads > 1) {
+        set(&control->patience, smaller(PATIENCE, larger(0, get(&control->patience)) + 1));
         uint32_t number = (uint32_t)get(&control->step) / STEP_THREADS + 1;
         set(&control->step, (int32_t)(number * STEP_THREADS) + threads);
         announce_work(control);
@@ -143,8 +159,8 @@ void EXPORT(serve)(struct program *program, int32_t thread) {
             seen_step = step;
             if (thread < threads)
                 walk(program, thread, threads);
-        } else if (!do_repack_job(control)) {
-            wait_for_change(&control->epoch, epoch, &control->idle);
+        } else if (!do_repack_job(control) && !spin(control, &control->epoch, epoch)) {
+            sleep_until_change(&control->epoch, epoch, &control->idle);
         }
     }
 }
