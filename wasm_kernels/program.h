@@ -34,8 +34,9 @@ struct program {
     int32_t count;      /* tokens of this step */
     int32_t position;   /* of the first of them */
     int32_t logits_rows;
-    int32_t tokens; /* i32 (chunk) */
-    int32_t logits; /* f32 (logits rows, vocabulary rounded up to 8) */
+    int32_t logits_limit; /* the most there is room for */
+    int32_t tokens;       /* i32 (chunk) */
+    int32_t logits;       /* f32 (logits_limit, vocabulary rounded up to 8) */
     int32_t vocabulary;
     int32_t context;
     int32_t chunk;

@@ -133,9 +133,19 @@ int32_t EXPORT(post_repack)(struct program *program, int32_t threads, int32_t ty
     return control->posted;
 }
 
+/* A step beyond the places that were laid out would write over its neighbours: traps instead. */
+static void check_step(const struct program *program) {
+    bool fits = program->count >= 1 && program->count <= program->chunk && program->position >= 0 &&
+                program->position <= program->context - program->count &&
+                program->logits_rows >= 0 && program->logits_rows <= program->logits_limit;
+    if (!fits)
+        __builtin_trap();
+}
+
 /* Runs one step on this thread and on the `threads - 1` workers that serve. */
 void EXPORT(step)(struct program *program, int32_t threads) {
     struct control *control = control_of(program);
+    check_step(program);
     if (threads > 1) {
         set(&control->patience, smaller(PATIENCE, larger(0, get(&control->patience)) + 1));
         uint32_t number = (uint32_t)get(&control->step) / STEP_THREADS + 1;

@@ -7,6 +7,7 @@ from pathlib import Path
 import machines
 import numpy
 import pytest
+import wasmtime
 
 from onglet.engine import gguf, program
 from onglet.engine.models import plan_for
@@ -75,6 +76,31 @@ def test_same_bits(wasm, threads, name, chunk, build_folder):
 def test_same_bits_natively(native, name, build_folder):
     logits = run(native, name, 7, 2)
     numpy.testing.assert_array_equal(logits, first_run(build_folder, name))
+
+
+def test_addresses_above_two_gibibytes(wasm, threads, build_folder):
+    """A context so long that caches and weights lie where addresses are negative words."""
+    header = gguf.read_header(tiny("Q4_1", 8)[1], len(tiny("Q4_1", 8)[1]))
+    plan = plan_for(header)
+    lowered = program.lower(plan, header.tensors, context=4_000_000, chunk=8, logits_rows=8)
+    assert lowered.memory_bytes > 1 << 31
+    running = machines.Engine(wasm, lowered, tiny("Q4_1", 8)[1], threads)
+    for first in (0, 8):
+        logits = running.step(tokens()[first : first + 8], first, 8)
+        expected = first_run(build_folder, "Q4_1")[first : first + 8]
+        numpy.testing.assert_array_equal(logits, expected)
+
+
+@pytest.mark.parametrize(
+    ("count", "position", "rows"),
+    [(0, 0, 1), (9, 0, 1), (1, 320, 1), (8, 313, 1), (1, -1, 1), (1, 0, 9)],
+)
+def test_a_step_beyond_its_room_traps(wasm, count, position, rows):
+    running = machines.Engine(wasm, *tiny("F32", 8))
+    for name, value in (("count", count), ("position", position), ("logits_rows", rows)):
+        running.write_word(name, value)
+    with pytest.raises(wasmtime.Trap):
+        wasm.call("step", 1)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -38,7 +38,8 @@ PATTERNS = {"plain": 0, "gate": 1, "up": 2, "vector": 3}
 # The structs of wasm_kernels/program.h, field by field: every field is one word.
 PLACES = ("bytes", "pairs", "floats", "scales", "sums", "weighted", "extras")
 HEADER = (
-    *("format", "operations", "count", "position", "logits_rows", "tokens", "logits"),
+    *("format", "operations", "count", "position", "logits_rows"),
+    *("logits_limit", "tokens", "logits"),
     *("vocabulary", "context", "chunk", "control", "sampler", "recent", "seen", "candidates"),
     *("own_stride", "own_values", "own_panel", "own_panel_scales", "own_queries", "own_scores"),
     "own_outputs",
@@ -199,7 +200,8 @@ class Lowering:
         header["candidates"] = place("candidates", 8 * plan.vocabulary)
         header["tokens"] = place("tokens", 4 * self.chunk)
         stride = _rounded(plan.vocabulary, ROWS)
-        header["logits"] = self._floats("logits", max(1, self.logits_rows) * stride)
+        header["logits_limit"] = max(1, self.logits_rows)
+        header["logits"] = self._floats("logits", header["logits_limit"] * stride)
         place("stacks", STACK_BYTES * self.threads)
         tiles = _rounded(self.chunk, TILE) // TILE
         self._place_activation("shared", tiles * TILE * self._most_columns(), tiles)
