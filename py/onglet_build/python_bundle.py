@@ -20,7 +20,12 @@ HERE = Path(__file__).parent
 STANDARD_LIBRARY = "python_stdlib.zip"
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 FIRST_TIME = (1980, 1, 1, 0, 0, 0)
-NOT_IN_A_TAB = ("_pyrepl/", "idlelib/", "wsgiref/", "xmlrpc/", "__phello__/", "turtle")
+NOT_IN_A_TAB = (
+    *("_pyrepl/", "idlelib/", "wsgiref/", "xmlrpc/", "__phello__/", "turtle", "antigravity.py"),
+    *("doctest.py", "ftplib.py", "imaplib.py", "mailbox.py", "modulefinder.py"),
+    *("_pyio.py", "pickletools.py", "poplib.py", "pyclbr.py"),
+    *("smtplib.py", "tabnanny.py", "this.py", "trace.py", "wave.py", "zipapp.py"),
+)
 
 
 def build(into: Path) -> dict:
