@@ -1,10 +1,10 @@
 /* Rope, the KV cache, and causal grouped attention.
  *
- * Positions are seen in splits of 128. Each split gives (greatest score, sum of weights, weighted sum
- * of values); splits are merged in order, by the same arithmetic whether one unit of work sees all of
- * them (batches) or each is a unit of its own (one token), so both give the same bits.
- * Keys and values are bfloat16, two to a 32-bit lane: the even one is read by a shift, the odd one as
- * it is; the packer accounts for what then hangs below it. */
+ * Positions are seen in splits of 128. Each split gives (greatest score, sum of weights, weighted
+ * sum of values); splits are merged in order, by the same arithmetic whether one unit of work
+ * sees all of them (batches) or each is a unit of its own (one token), so both give the same
+ * bits. Keys and values are bfloat16, two to a 32-bit lane: the even one is read by a shift, the
+ * odd one as it is; the packer accounts for what then hangs below it. */
 #include "kernels.h"
 #include "numbers.h"
 
@@ -16,7 +16,8 @@ static uint16_t *keys_of(const struct attend *step, int32_t kv_head) {
     return (uint16_t *)((uint8_t *)at(step->keys) + (size_t)kv_head * bytes);
 }
 
-/* values of one kv head: u16 (position / 128, head_size / 8, 128, 8), neighbours in dimension share */
+/* values of one kv head: u16 (position / 128, head_size / 8, 128, 8), neighbours in dimension
+ * share */
 static uint16_t *values_of(const struct attend *step, int32_t kv_head) {
     size_t bytes = (size_t)step->capacity * (size_t)step->head_size * 2;
     return (uint16_t *)((uint8_t *)at(step->values) + (size_t)kv_head * bytes);
@@ -26,8 +27,10 @@ static const float *angles_of(const struct attend *step, int32_t token) {
     return (const float *)at(step->angles) + (size_t)token * (size_t)step->pairs * 2;
 }
 
-/* from, to: f32 (head_size), may be the same. Turns pairs by the angles of the token, times scale. */
-static void rope(const struct attend *step, const float *angles, const float *from, float scale, float *to) {
+/* from, to: f32 (head_size), may be the same. Turns pairs by the angles of the token, times
+ * scale. */
+static void rope(const struct attend *step, const float *angles, const float *from, float scale,
+                 float *to) {
     int32_t pairs = step->pairs, apart = step->halves ? pairs : 1, stride = step->halves ? 1 : 2;
     for (int32_t pair = 0; pair < pairs; pair++) {
         int32_t a = pair * stride, b = a + apart;
@@ -40,14 +43,17 @@ static void rope(const struct attend *step, const float *angles, const float *fr
 }
 
 /* key: f32 (head_size), roped. Must be called in the order of positions within a pair. */
-static void store_key(const struct attend *step, int32_t kv_head, int32_t position, const float *key) {
+static void store_key(const struct attend *step, int32_t kv_head, int32_t position,
+                      const float *key) {
     uint16_t *to = keys_of(step, kv_head) + (size_t)(position / 8) * (size_t)step->head_size * 8;
     for (int32_t i = 0, lane = position % 8; i < step->head_size; i++, to += 8)
         to[lane] = lane % 2 ? bfloat16_above(key[i], to[lane - 1]) : bfloat16_of(key[i]);
 }
 
-static void store_value(const struct attend *step, int32_t kv_head, int32_t position, const float *value) {
-    uint16_t *to = values_of(step, kv_head) + (size_t)(position / SPLIT) * (size_t)step->head_size * SPLIT +
+static void store_value(const struct attend *step, int32_t kv_head, int32_t position,
+                        const float *value) {
+    uint16_t *to = values_of(step, kv_head) +
+                   (size_t)(position / SPLIT) * (size_t)step->head_size * SPLIT +
                    position % SPLIT * 8;
     for (int32_t i = 0; i < step->head_size; i += 2) {
         uint16_t *pair = to + i / 8 * 8 * SPLIT + i % 8;
@@ -84,8 +90,8 @@ struct seen {
 };
 
 /* Scores of 8 positions for `rows` rows: (row, 8) in the order of positions. */
-INLINE void score_8(const uint16_t *keys, const struct queries *queries, int32_t rows, int32_t head_size,
-                    v128 scores[TILE][2]) {
+INLINE void score_8(const uint16_t *keys, const struct queries *queries, int32_t rows,
+                    int32_t head_size, v128 scores[TILE][2]) {
     v128 even[TILE], odd[TILE];
     for (int32_t row = 0; row < rows; row++)
         even[row] = odd[row] = v128_zero();
@@ -113,25 +119,29 @@ INLINE v128 mask_scores(v128 scores, int32_t first, int32_t low, int32_t high) {
 
 /* Scores of positions begin .. end - 1 (begin a multiple of 8 within the split) into
  * scores: f32 (TILE, SPLIT) at the position's place; lanes beyond are masked. */
-INLINE void score_split(const struct attend *step, const uint16_t *keys, const struct queries *queries,
-                        int32_t rows, int32_t begin, int32_t end, float *scores) {
+INLINE void score_split(const struct attend *step, const uint16_t *keys,
+                        const struct queries *queries, int32_t rows, int32_t begin, int32_t end,
+                        float *scores) {
     for (int32_t first = begin; first < end; first += 8) {
         v128 eight[TILE][2];
-        score_8(keys + (size_t)first * (size_t)step->head_size, queries, rows, step->head_size, eight);
+        score_8(keys + (size_t)first * (size_t)step->head_size, queries, rows, step->head_size,
+                eight);
         for (int32_t row = 0; row < rows; row++) {
             float *to = scores + row * SPLIT + first % SPLIT;
             bool whole = first >= queries->low[row] && first + 8 <= queries->high[row];
             for (int32_t half = 0; half < 2; half++) {
                 v128 four = eight[row][half];
                 if (!whole)
-                    four = mask_scores(four, first + 4 * half, queries->low[row], queries->high[row]);
+                    four = mask_scores(four, first + 4 * half, queries->low[row],
+                                       queries->high[row]);
                 v128_store(to + 4 * half, four);
             }
         }
     }
 }
 
-/* scores: f32 at places begin .. end - 1 (multiples of 8) -> weights e^(score - greatest) in place. */
+/* scores: f32 at places begin .. end - 1 (multiples of 8) -> weights e^(score - greatest) in
+ * place. */
 INLINE void weigh(float *scores, int32_t begin, int32_t end, struct seen *seen) {
     v128 greatest = f32x4_splat(MASKED), weight = v128_zero();
     for (int32_t i = begin; i < end; i += 4)
@@ -146,7 +156,8 @@ INLINE void weigh(float *scores, int32_t begin, int32_t end, struct seen *seen) 
     seen->weight = f32x4_sum(weight);
 }
 
-/* sums (row, head_size) = weights (row, position) x values, for places begin .. end - 1 of a split. */
+/* sums (row, head_size) = weights (row, position) x values, for places begin .. end - 1 of a
+ * split. */
 INLINE void sum_values(const uint16_t *values, const float *weights, int32_t rows, int32_t begin,
                        int32_t end, int32_t head_size, struct seen *seen) {
     for (int32_t plane = 0; plane < head_size / 8; plane++) {
@@ -229,7 +240,8 @@ static int32_t first_seen(int32_t window, int32_t position) {
 }
 
 /* Where one head's result of one split lies: f32 (head_size + 4). */
-static float *partial_of(int32_t partials, int32_t heads, int32_t head_size, int32_t split, int32_t head) {
+static float *partial_of(int32_t partials, int32_t heads, int32_t head_size, int32_t split,
+                         int32_t head) {
     size_t place = (size_t)split * (size_t)heads + (size_t)head;
     return (float *)at(partials) + place * (size_t)(head_size + 4);
 }
@@ -238,7 +250,8 @@ static float *partial_of(int32_t partials, int32_t heads, int32_t head_size, int
 
 static void attend_unit(const struct program *program, const struct attend *step, int32_t kv_head,
                         int32_t split, int32_t thread) {
-    int32_t group = step->heads / step->kv_heads, size = step->head_size, position = program->position;
+    int32_t group = step->heads / step->kv_heads, size = step->head_size,
+            position = program->position;
     if (split == position / SPLIT)
         store_token(program, step, kv_head, 0);
     float *roped = own(program, program->own_queries, thread);
@@ -255,7 +268,8 @@ static void attend_unit(const struct program *program, const struct attend *step
             queries.high[row] = position + 1;
             seen[row].sum = partial_of(step->partials, step->heads, size, split, head);
         }
-        attend_split(step, kv_head, split, rows, &queries, own(program, program->own_scores, thread), seen);
+        attend_split(step, kv_head, split, rows, &queries,
+                     own(program, program->own_scores, thread), seen);
         for (int32_t row = 0; row < rows; row++) {
             seen[row].sum[size] = seen[row].greatest;
             seen[row].sum[size + 1] = seen[row].weight;
@@ -327,8 +341,10 @@ static void attend_tokens(const struct program *program, const struct attend *st
             split[row].sum = outputs + (TILE + row) * size;
             clear_seen(&so_far[row], size);
         }
-        for (int32_t number = queries.low[0] / SPLIT; number < splits_of(queries.high[rows - 1] - 1); number++) {
-            attend_split(step, kv_head, number, rows, &queries, own(program, program->own_scores, thread), split);
+        for (int32_t number = queries.low[0] / SPLIT;
+             number < splits_of(queries.high[rows - 1] - 1); number++) {
+            attend_split(step, kv_head, number, rows, &queries,
+                         own(program, program->own_scores, thread), split);
             for (int32_t row = 0; row < rows; row++)
                 merge(&so_far[row], &split[row], size);
         }
@@ -341,7 +357,8 @@ static void attend_tokens(const struct program *program, const struct attend *st
 
 /* Rope, KV store and attention of this step's tokens. At one token the result is left in parts for
  * the next operation. Ends before the barrier. */
-void attend(const struct program *program, const struct attend *step, int32_t thread, int32_t threads) {
+void attend(const struct program *program, const struct attend *step, int32_t thread,
+            int32_t threads) {
     if (program->count == 1) {
         attend_one(program, step, thread, threads);
         return;
@@ -351,6 +368,7 @@ void attend(const struct program *program, const struct attend *step, int32_t th
     int32_t tiles = (program->count + TILE - 1) / TILE;
     for (int32_t unit; (unit = draw_tile(control_of(program))) < tiles * step->kv_heads;) {
         int32_t first = (tiles - 1 - unit / step->kv_heads) * TILE;
-        attend_tokens(program, step, unit % step->kv_heads, first, smaller(TILE, program->count - first), thread);
+        attend_tokens(program, step, unit % step->kv_heads, first,
+                      smaller(TILE, program->count - first), thread);
     }
 }

@@ -3,8 +3,10 @@
 #include "kernels.h"
 #include "numbers.h"
 
-/* input, weight, output: f32 (columns). output = input / sqrt(mean of squares + epsilon) * weight. */
-void normalize(const float *input, const float *weight, float epsilon, int32_t columns, float *output) {
+/* input, weight, output: f32 (columns). output = input / sqrt(mean of squares + epsilon) *
+ * weight. */
+void normalize(const float *input, const float *weight, float epsilon, int32_t columns,
+               float *output) {
     v128 squares = v128_zero();
     for (int32_t i = 0; i < columns; i += 4) {
         v128 x = v128_load(input + i);
@@ -29,7 +31,8 @@ static float greatest_magnitude(const float *values) {
 static void round_block(const float *values, float inverse, v128 quantized[8]) {
     v128 factor = f32x4_splat(inverse);
     for (int32_t i = 0; i < 8; i++)
-        quantized[i] = i32x4_from_f32x4(f32x4_nearest(f32x4_mul(v128_load(values + 4 * i), factor)));
+        quantized[i] = i32x4_from_f32x4(
+            f32x4_nearest(f32x4_mul(v128_load(values + 4 * i), factor)));
 }
 
 /* What the quantized block leaves over of 32 values. */
@@ -55,8 +58,8 @@ static void store_words(void *to, int32_t width, v128 words) {
 }
 
 /* Writes 32 integers (8 vectors) and their scale into one lane of a slot. */
-static void store_slot(const v128 quantized[8], float scale, int32_t forms, int32_t width, int32_t lane,
-                       int32_t slot, const struct activation *tile) {
+static void store_slot(const v128 quantized[8], float scale, int32_t forms, int32_t width,
+                       int32_t lane, int32_t slot, const struct activation *tile) {
     v128 sum = v128_zero();
     for (int32_t half = 0; half < 2; half++) {
         const v128 *q = quantized + 4 * half;
@@ -84,8 +87,8 @@ static void store_slot(const v128 quantized[8], float scale, int32_t forms, int3
 static float inverse_of(float scale) { return scale > 0.0f ? 1.0f / scale : 0.0f; }
 
 /* The scale of a block: its greatest magnitude becomes 127. */
-static void quantize_block(const float *values, int32_t forms, int32_t width, int32_t lane, int32_t slot,
-                           const struct activation *tile) {
+static void quantize_block(const float *values, int32_t forms, int32_t width, int32_t lane,
+                           int32_t slot, const struct activation *tile) {
     v128 quantized[8];
     float scale = greatest_magnitude(values) / 127.0f;
     round_block(values, inverse_of(scale), quantized);
@@ -93,8 +96,8 @@ static void quantize_block(const float *values, int32_t forms, int32_t width, in
 }
 
 /* The second plane of a block: what the first left over, 254 times finer. */
-static void quantize_rest(const float *values, float scale, int32_t forms, int32_t width, int32_t lane,
-                          int32_t slot, const struct activation *tile) {
+static void quantize_rest(const float *values, float scale, int32_t forms, int32_t width,
+                          int32_t lane, int32_t slot, const struct activation *tile) {
     v128 quantized[8];
     float rest[BLOCK];
     round_block(values, inverse_of(scale), quantized);
@@ -104,9 +107,10 @@ static void quantize_rest(const float *values, float scale, int32_t forms, int32
     store_slot(quantized, scale, forms, width, lane, slot, tile);
 }
 
-/* The square of a scale above which a token's block is an outlier: 1.7 times their root mean square.
- * An error of rounding grows with the scale, so a few such blocks make most of it. */
-static float outlier_square(const struct activation *tile, int32_t blocks, int32_t width, int32_t lane) {
+/* The square of a scale above which a token's block is an outlier: 1.7 times their root mean
+ * square. An error of rounding grows with the scale, so a few such blocks make most of it. */
+static float outlier_square(const struct activation *tile, int32_t blocks, int32_t width,
+                            int32_t lane) {
     float squares = 0.0f;
     for (int32_t block = 0; block < blocks; block++) {
         float scale = tile->scales[block * width + lane];
@@ -132,7 +136,8 @@ static void add_extras(const float *const values[], int32_t blocks, int32_t form
             continue;
         for (int32_t lane = 0; lane < width; lane++) {
             float scale = scales[lane] * scales[lane] > limits[lane] ? scales[lane] : 0.0f;
-            quantize_rest(values[lane] + block * BLOCK, scale, forms, width, lane, blocks + extras, tile);
+            quantize_rest(values[lane] + block * BLOCK, scale, forms, width, lane, blocks + extras,
+                          tile);
         }
         tile->extras[1 + extras++] = block;
     }
@@ -216,21 +221,22 @@ static void turn(double angle, float *cosine, float *sine) {
     double x = angle - quarters * 1.57079632673412561417e+00;
     x -= quarters * 6.07710050650619224932e-11;
     double z = x * x;
-    double s = x + x * z *
-                       (-1.66666666666666324348e-01 +
-                        z * (8.33333333332248946124e-03 +
-                             z * (-1.98412698298579493134e-04 +
-                                  z * (2.75573137070700676789e-06 +
-                                       z * (-2.50507602534068634195e-08 +
-                                            z * 1.58969099521155010221e-10)))));
-    double c = 1.0 - 0.5 * z +
-               z * z *
-                   (4.16666666666666019037e-02 +
-                    z * (-1.38888888888741095749e-03 +
-                         z * (2.48015872894767294178e-05 +
-                              z * (-2.75573143513906633035e-07 +
-                                   z * (2.08757232129817482790e-09 +
-                                        z * -1.13596475577881948265e-11)))));
+    double s =
+        x +
+        x * z *
+            (-1.66666666666666324348e-01 +
+             z * (8.33333333332248946124e-03 +
+                  z * (-1.98412698298579493134e-04 +
+                       z * (2.75573137070700676789e-06 +
+                            z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
+    double c =
+        1.0 - 0.5 * z +
+        z * z *
+            (4.16666666666666019037e-02 +
+             z * (-1.38888888888741095749e-03 +
+                  z * (2.48015872894767294178e-05 +
+                       z * (-2.75573143513906633035e-07 +
+                            z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11)))));
     int32_t quarter = (int32_t)((int64_t)quarters & 3);
     double cosines[4] = {c, -s, -c, s};
     *cosine = (float)cosines[quarter];

@@ -27,20 +27,24 @@ struct activation {
 };
 
 /* elementwise.c */
-void normalize(const float *input, const float *weight, float epsilon, int32_t columns, float *output);
+void normalize(const float *input, const float *weight, float epsilon, int32_t columns,
+               float *output);
 void quantize(const float *const values[], int32_t columns, int32_t forms, int32_t width,
               const struct activation *tile);
 void unpack_row(const uint8_t *matrix, int32_t type, int32_t columns, int32_t row, float *output);
 void embed(const struct program *program, const struct embed *step);
 void fill_angles(const struct program *program, const struct angles *step);
 
-/* matmul.c */
+/* matvec.c */
 enum dot probe_dot(void);
-void project(const struct program *program, const struct project *step, int32_t thread, int32_t threads,
-             enum dot dot);
+
+/* project.c */
+void project(const struct program *program, const struct project *step, int32_t thread,
+             int32_t threads, enum dot dot);
 
 /* attention.c */
-void attend(const struct program *program, const struct attend *step, int32_t thread, int32_t threads);
+void attend(const struct program *program, const struct attend *step, int32_t thread,
+            int32_t threads);
 void merge_partials(const struct program *program, const struct project *step, float *output);
 
 /* repack.c */

@@ -1,6 +1,7 @@
 /* Runs the kernels natively for the tests, under sanitizers: a linear memory and calls into the
  * kernels, driven by commands on standard input (tests/kernels/machines.py is the other side).
- * All buffers live in one memory, so everything outside the places that the driver names is poisoned. */
+ * All buffers live in one memory, so everything outside the places that the driver names is
+ * poisoned. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,9 @@
 void step(struct program *program, int32_t threads);
 void serve(struct program *program, int32_t thread);
 void stop(struct program *program, int32_t threads);
-int32_t post_repack(struct program *program, int32_t threads, int32_t type, int32_t columns, int32_t rows,
-                    int32_t first_row, int32_t pattern, int32_t source, int32_t target);
+int32_t post_repack(struct program *program, int32_t threads, int32_t type, int32_t columns,
+                    int32_t rows, int32_t first_row, int32_t pattern, int32_t source,
+                    int32_t target);
 int32_t repacks_done(struct program *program);
 int32_t repack_help(struct program *program);
 int32_t sample(struct program *program);

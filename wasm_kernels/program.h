@@ -1,6 +1,6 @@
-/* The words of a program: what py/onglet/engine/program.py writes and the kernels read. The structs
- * are arrays of 32-bit words; tests/kernels/test_words.py compares each field with the Python table.
- * An address is a byte offset in linear memory; 0 means "none". */
+/* The words of a program: what py/onglet/engine/program.py writes and the kernels read. The
+ * structs are arrays of 32-bit words; tests/kernels/test_words.py compares each field with the
+ * Python table. An address is a byte offset in linear memory; 0 means "none". */
 #ifndef ONGLET_PROGRAM_H
 #define ONGLET_PROGRAM_H
 
@@ -15,9 +15,9 @@ enum tensor_type { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q8_0 = 8, BF16 = 30 };
  * r / 4 lane 4 + r % 4; VECTOR: not a matrix, float32 side by side. */
 enum row_pattern { PLAIN, GATE, UP, VECTOR };
 
-/* Activations of one input for matmul, in tiles of T tokens (T = 1 alone, TILE in a batch). A slot is
- * 32 quantized columns: first every block of the input, then a second, 254 times finer plane for the
- * blocks that `extras` names. There is room for a second plane of every block. */
+/* Activations of one input for matmul, in tiles of T tokens (T = 1 alone, TILE in a batch). A
+ * slot is 32 quantized columns: first every block of the input, then a second, 254 times finer
+ * plane for the blocks that `extras` names. There is room for a second plane of every block. */
 struct activation_places {
     int32_t bytes;    /* i8 (tile, slot, 8, T, 4), columns in nibble order */
     int32_t pairs;    /* i16 (tile, slot, 16, T, 2) */
@@ -40,18 +40,18 @@ struct program {
     int32_t vocabulary;
     int32_t context;
     int32_t chunk;
-    int32_t control; /* struct control */
-    int32_t sampler; /* struct sampler */
-    int32_t recent;  /* i32 (RECENT_LIMIT): ring of the last tokens */
-    int32_t seen;    /* one bit for each token of the vocabulary */
-    int32_t candidates;       /* struct candidate (vocabulary) */
-    int32_t own_stride;       /* bytes from one thread's scratch to the next one's */
-    int32_t own_values;       /* f32 (TILE, columns): tokens after their norm */
-    int32_t own_panel;        /* 8 rows of weights unpacked to bytes or i16 pairs */
-    int32_t own_panel_scales; /* f32 (2, columns / 32, 8): scales, minima */
-    int32_t own_queries;      /* f32 (TILE, head_size) */
-    int32_t own_scores;       /* f32 (TILE, SPLIT) */
-    int32_t own_outputs;      /* f32 (2, TILE, head_size): sums so far, one split's sums */
+    int32_t control;                 /* struct control */
+    int32_t sampler;                 /* struct sampler */
+    int32_t recent;                  /* i32 (RECENT_LIMIT): ring of the last tokens */
+    int32_t seen;                    /* one bit for each token of the vocabulary */
+    int32_t candidates;              /* struct candidate (vocabulary) */
+    int32_t own_stride;              /* bytes from one thread's scratch to the next one's */
+    int32_t own_values;              /* f32 (TILE, columns): tokens after their norm */
+    int32_t own_panel;               /* 8 rows of weights unpacked to bytes or i16 pairs */
+    int32_t own_panel_scales;        /* f32 (2, columns / 32, 8): scales, minima */
+    int32_t own_queries;             /* f32 (TILE, head_size) */
+    int32_t own_scores;              /* f32 (TILE, SPLIT) */
+    int32_t own_outputs;             /* f32 (2, TILE, head_size): sums so far, one split's sums */
     struct activation_places own;    /* thread 0's; T = 1 */
     struct activation_places shared; /* T = TILE */
 };
@@ -107,22 +107,22 @@ struct attend {
     int32_t heads;
     int32_t kv_heads;
     int32_t head_size;
-    int32_t scale;      /* f32 bits */
-    int32_t halves;     /* 1: rope pairs (i, i + pairs); 0: (2 i, 2 i + 1) */
-    int32_t pairs;      /* rotated pairs of a head */
-    int32_t angles;     /* f32 (token, pair, 2) */
-    int32_t keys;       /* bf16 (kv_head, position / 8, head_size, 8) */
-    int32_t values;     /* bf16 (kv_head, position / 128, head_size / 8, 128, 8) */
-    int32_t capacity;   /* positions a kv head has room for, a multiple of SPLIT */
-    int32_t window;     /* how many positions a token sees, itself included; 0: all */
-    int32_t partials;   /* f32 (split, head, head_size + 4): sums, greatest score, weight, 0, 0 */
+    int32_t scale;    /* f32 bits */
+    int32_t halves;   /* 1: rope pairs (i, i + pairs); 0: (2 i, 2 i + 1) */
+    int32_t pairs;    /* rotated pairs of a head */
+    int32_t angles;   /* f32 (token, pair, 2) */
+    int32_t keys;     /* bf16 (kv_head, position / 8, head_size, 8) */
+    int32_t values;   /* bf16 (kv_head, position / 128, head_size / 8, 128, 8) */
+    int32_t capacity; /* positions a kv head has room for, a multiple of SPLIT */
+    int32_t window;   /* how many positions a token sees, itself included; 0: all */
+    int32_t partials; /* f32 (split, head, head_size + 4): sums, greatest score, weight, 0, 0 */
 };
 
 /* Written by JavaScript before `accept(program, -1)`; the rest of it is the sampler's own. */
 struct sampler {
-    float temperature; /* 0: the best token */
-    float top_p;       /* 1: off */
-    float min_p;       /* 0: off */
+    float temperature;    /* 0: the best token */
+    float top_p;          /* 1: off */
+    float min_p;          /* 0: off */
     float repeat_penalty; /* 1: off */
     int32_t top_k;        /* 0: off */
     int32_t repeat_last_n;

@@ -154,7 +154,8 @@ void repack(const struct repack_job *job) {
             clear_row(job->type, blocks, lane, to);
             continue;
         }
-        const uint8_t *from = (uint8_t *)at(job->source) + (size_t)(row - job->first_row) * row_bytes;
+        const uint8_t *from = (uint8_t *)at(job->source) +
+                              (size_t)(row - job->first_row) * row_bytes;
         for (int32_t block = 0; block < blocks; block++)
             repack_block(from + (size_t)block * file_block_bytes(job->type), job->type, lane,
                          to + (size_t)block * block_bytes);

@@ -1,5 +1,5 @@
-/* Walks a program: every thread of a step goes through the same operations and meets the others after
- * each. Knows the kinds of operations, nothing of what they compute. */
+/* Walks a program: every thread of a step goes through the same operations and meets the others
+ * after each. Knows the kinds of operations, nothing of what they compute. */
 #include "kernels.h"
 
 static const void *operation_at(const struct program *program, int32_t index) {

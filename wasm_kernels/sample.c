@@ -25,8 +25,8 @@ static void reset(struct sampler *sampler) {
     random_bits(sampler);
 }
 
-/* Tells the sampler a token of the conversation, for the repetition penalty. Token -1 forgets all and
- * seeds the random numbers: call it after the settings were written. */
+/* Tells the sampler a token of the conversation, for the repetition penalty. Token -1 forgets all
+ * and seeds the random numbers: call it after the settings were written. */
 void EXPORT(accept)(struct program *program, int32_t token) {
     struct sampler *sampler = sampler_of(program);
     if (token < 0) {
@@ -104,8 +104,8 @@ static struct candidate median(struct candidate a, struct candidate b, struct ca
 /* Moves those that come before a pivot to the front of low .. high - 1, the pivot after them.
  * Returns the pivot's place. */
 static int32_t divide_candidates(struct candidate *candidates, int32_t low, int32_t high) {
-    struct candidate pivot =
-        median(candidates[low], candidates[low + (high - low) / 2], candidates[high - 1]);
+    struct candidate pivot = median(candidates[low], candidates[low + (high - low) / 2],
+                                    candidates[high - 1]);
     int32_t place = low;
     for (int32_t i = low; i < high; i++)
         if (before(candidates[i], pivot))
@@ -140,7 +140,8 @@ static double weight_of(const struct candidate *candidates, int32_t begin, int32
     return weight;
 }
 
-/* Brings the fewest first of the order that together weigh at least top_p of the whole to the front. */
+/* Brings the fewest first of the order that together weigh at least top_p of the whole to the
+ * front. */
 static int32_t keep_top_p(struct candidate *candidates, int32_t count, float top_p) {
     if (!(top_p < 1.0f))
         return count;
@@ -195,7 +196,8 @@ int32_t EXPORT(sample)(struct program *program) {
     if (sampler->min_p > 0.0f)
         faintest = greater(FAINTEST, logarithm(sampler->min_p < 1.0f ? sampler->min_p : 1.0f));
     struct candidate *candidates = at(program->candidates);
-    int32_t count = gather(logits, program->vocabulary, logits[best], sampler->temperature, faintest, candidates);
+    int32_t count = gather(logits, program->vocabulary, logits[best], sampler->temperature,
+                           faintest, candidates);
     if (count == 0) /* every logit is NaN, or the best one is infinite */
         return best;
     count = keep_top_k(candidates, count, sampler->top_k);

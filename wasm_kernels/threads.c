@@ -1,10 +1,11 @@
-/* How threads find work and wait for each other: a pool of serving workers, one barrier, one counter
- * of tiles, one queue of repack jobs. A wait spins a little, then sleeps in a futex: never a core burnt.
+/* How threads find work and wait for each other: a pool of serving workers, one barrier, one
+ * counter of tiles, one queue of repack jobs. A wait spins a little, then sleeps in a futex:
+ * never a core burnt.
  *
- * To be woken from sleep takes a thread 5 to 50 us, the longer in a virtual machine; to spin is waste
- * when the other one has lost its core. So a wait is patient (tens of us) while patience lasts: each
- * patient wait that ends in sleep takes one away, each step gives one back. A quiet machine spins, a
- * busy one sleeps after a microsecond. Knows nothing of what is computed. */
+ * To be woken from sleep takes a thread 5 to 50 us, the longer in a virtual machine; to spin is
+ * waste when the other one has lost its core. So a wait is patient (tens of us) while patience
+ * lasts: each patient wait that ends in sleep takes one away, each step gives one back. A quiet
+ * machine spins, a busy one sleeps after a microsecond. Knows nothing of what is computed. */
 #ifdef __linux__
 #define _GNU_SOURCE /* syscall, for the native tests */
 #endif
@@ -14,13 +15,17 @@ enum { SPINS = 100, PATIENT_SPINS = 3000, PATIENCE = 8 };
 enum { STEP_THREADS = 16 /* more than any number of threads */ };
 
 #ifdef __wasm__
-static void sleep_while(int32_t *word, int32_t value) { __builtin_wasm_memory_atomic_wait32(word, value, -1); }
+static void sleep_while(int32_t *word, int32_t value) {
+    __builtin_wasm_memory_atomic_wait32(word, value, -1);
+}
 static void wake_all(int32_t *word) { __builtin_wasm_memory_atomic_notify(word, THREADS_LIMIT); }
 #elif defined __linux__
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-static void sleep_while(int32_t *word, int32_t value) { syscall(SYS_futex, word, FUTEX_WAIT, value, NULL); }
+static void sleep_while(int32_t *word, int32_t value) {
+    syscall(SYS_futex, word, FUTEX_WAIT, value, NULL);
+}
 static void wake_all(int32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, THREADS_LIMIT); }
 #else
 #include <sched.h>
@@ -33,7 +38,9 @@ static void wake_all(int32_t *word) { (void)word; }
 
 static int32_t get(int32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static void set(int32_t *word, int32_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }
-static int32_t add(int32_t *word, int32_t more) { return __atomic_fetch_add(word, more, __ATOMIC_SEQ_CST); }
+static int32_t add(int32_t *word, int32_t more) {
+    return __atomic_fetch_add(word, more, __ATOMIC_SEQ_CST);
+}
 
 struct control *control_of(const struct program *program) { return at(program->control); }
 
@@ -48,7 +55,8 @@ static bool spin(struct control *control, int32_t *word, int32_t value) {
     return false;
 }
 
-/* Waits until *word is no longer `value`, asleep; `sleepers` counts those whom a change must wake. */
+/* Waits until *word is no longer `value`, asleep; `sleepers` counts those whom a change must
+ * wake. */
 static void sleep_until_change(int32_t *word, int32_t value, int32_t *sleepers) {
     add(sleepers, 1);
     while (get(word) == value)

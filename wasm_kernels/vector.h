@@ -174,9 +174,14 @@ INLINE v128 f32x4_nearest(v128 a) {
         x[j] = __builtin_rintf(x[j]);
     return (v128)x;
 }
-INLINE v128 f32x4_from_i32x4(v128 a) { return (v128)(f32x4){(float)a[0], (float)a[1], (float)a[2], (float)a[3]}; }
+INLINE v128 f32x4_from_i32x4(v128 a) {
+    return (v128)(f32x4){(float)a[0], (float)a[1], (float)a[2], (float)a[3]};
+}
 INLINE int32_t truncated(float a) {
-    return a >= 2147483648.0f ? INT32_MAX : a < -2147483648.0f ? INT32_MIN : a == a ? (int32_t)a : 0;
+    return a >= 2147483648.0f   ? INT32_MAX
+           : a < -2147483648.0f ? INT32_MIN
+           : a == a             ? (int32_t)a
+                                : 0;
 }
 INLINE v128 i32x4_from_f32x4(v128 a) {
     f32x4 x = (f32x4)a;
@@ -199,12 +204,15 @@ INLINE double nearest_double(double a) { return __builtin_rint(a); }
 extern enum dot native_dot;
 #define HAS_BYTE_DOT 1
 
-INLINE int32_t second_operand(int8_t byte) { return native_dot == DOT_SIGNED ? byte : (uint8_t)byte; }
+INLINE int32_t second_operand(int8_t byte) {
+    return native_dot == DOT_SIGNED ? byte : (uint8_t)byte;
+}
 INLINE v128 i8x16_dot_pairs(v128 a, v128 b) {
     i8x16 x = (i8x16)a, y = (i8x16)b;
     i16x8 sums;
     for (int j = 0; j < 8; j++) {
-        int32_t sum = x[2 * j] * second_operand(y[2 * j]) + x[2 * j + 1] * second_operand(y[2 * j + 1]);
+        int32_t sum = x[2 * j] * second_operand(y[2 * j]) +
+                      x[2 * j + 1] * second_operand(y[2 * j + 1]);
         sums[j] = saturated(sum);
     }
     return (v128)sums;
@@ -226,7 +234,8 @@ INLINE float f32x4_sum(v128 a) {
 }
 INLINE float greater(float a, float b) { return a > b ? a : b; }
 INLINE float f32x4_greatest(v128 a) {
-    return greater(greater(f32x4_lane0(a), f32x4_lane1(a)), greater(f32x4_lane2(a), f32x4_lane3(a)));
+    return greater(greater(f32x4_lane0(a), f32x4_lane1(a)),
+                   greater(f32x4_lane2(a), f32x4_lane3(a)));
 }
 
 #endif

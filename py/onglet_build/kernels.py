@@ -11,7 +11,8 @@ from pathlib import Path
 from .places import ROOT
 
 SOURCES = ROOT / "wasm_kernels"
-FILES = ("run", "threads", "matmul", "attention", "elementwise", "repack", "sample")
+FILES = ("run", "threads", "project", "matvec", "matmul", "attention", "elementwise", "repack")
+FILES += ("sample",)
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 # The same bits everywhere: no fused multiply-add. Layouts are read through differing types.
 ARITHMETIC = ["-ffp-contract=off", "-fno-strict-aliasing"]

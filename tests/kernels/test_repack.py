@@ -8,8 +8,8 @@ import numpy
 import pytest
 from numpy import float32
 
-from onglet.engine import program
 from onglet.engine.plan import Embed, Logits, Project
+from onglet.engine.program_table import HEADER
 
 NIBBLE_COLUMNS = ([0, 4, 1, 5], [2, 6, 3, 7])  # of a word: low nibbles or first word, high or next
 
@@ -167,6 +167,6 @@ def test_words_are_where_fields_say(machine):
     lowered = model.lower([Embed("e", "x")], {"x": 32}, context=64, chunk=4)
     running = cases.engine(machine, model, lowered, 1)
     running.write_word("position", 77)
-    index = program.HEADER.index("position")
-    data = running.machine.read(lowered.words_address, 4 * len(program.HEADER))
-    assert struct.unpack(f"<{len(program.HEADER)}i", data)[index] == 77
+    index = HEADER.index("position")
+    data = running.machine.read(lowered.words_address, 4 * len(HEADER))
+    assert struct.unpack(f"<{len(HEADER)}i", data)[index] == 77

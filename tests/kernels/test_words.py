@@ -1,12 +1,12 @@
-"""The structs of program.h and the tables of program.py are the same, field by field."""
+"""The structs of program.h and the tables of program_table.py are the same, field by field."""
 
 import re
 
-from onglet.engine import program
+from onglet.engine import program_table as table
 from onglet_build.kernels import SOURCES
 
 HEADER = (SOURCES / "program.h").read_text()
-NESTED = {"activation_places": program.PLACES, "part": program.PART}
+NESTED = {"activation_places": table.PLACES, "part": table.PART}
 
 
 def fields(struct: str) -> tuple[str, ...]:
@@ -19,8 +19,8 @@ def fields(struct: str) -> tuple[str, ...]:
         elif found := re.match(r"\s*struct (\w+) (\w+);", line):
             words += [f"{found.group(2)}.{name}" for name in NESTED[found.group(1)]]
         elif re.match(r"\s*struct part part\[PARTS\];", line):
-            parts = range(program.PARTS)
-            words += [f"part{number}.{name}" for number in parts for name in program.PART]
+            parts = range(table.PARTS)
+            words += [f"part{number}.{name}" for number in parts for name in table.PART]
         else:
             assert not line.strip(), line
     return tuple(words)
@@ -37,24 +37,24 @@ def enumeration(name: str) -> dict[str, int]:
 
 
 def test_header():
-    assert fields("program") == program.HEADER
-    assert fields("activation_places") == program.PLACES
-    assert fields("part") == program.PART
+    assert fields("program") == table.HEADER
+    assert fields("activation_places") == table.PLACES
+    assert fields("part") == table.PART
 
 
 def test_operations():
     kinds = enumeration("operation_kind ")
-    for name, (code, words) in program.OPERATIONS.items():
+    for name, (code, words) in table.OPERATIONS.items():
         assert kinds[name.upper()] == code
         assert fields(name) == words
-        assert len(words) <= program.OPERATION_WORDS
+        assert len(words) <= table.OPERATION_WORDS
 
 
 def test_numbers():
-    assert enumeration("tensor_type ") == {name: code for name, (code, _) in program.TYPES.items()}
+    assert enumeration("tensor_type ") == {name: code for name, (code, _) in table.TYPES.items()}
     patterns = enumeration("row_pattern ")
-    assert patterns == {name.upper(): code for name, code in program.PATTERNS.items()}
+    assert patterns == {name.upper(): code for name, code in table.PATTERNS.items()}
     for name in ("ROWS", "BLOCK", "TILE", "SPLIT", "PARTS", "OPERATION_WORDS", "RECENT_LIMIT"):
         value = re.search(rf"\b{name} = (\d+)", HEADER).group(1)
-        assert getattr(program, name) == int(value), name
-    assert int(re.search(r"PROGRAM_FORMAT = (\d+)", HEADER).group(1)) == program.FORMAT
+        assert getattr(table, name) == int(value), name
+    assert int(re.search(r"PROGRAM_FORMAT = (\d+)", HEADER).group(1)) == table.FORMAT

@@ -1,0 +1,53 @@
+"""The words of a program, by name: what wasm_kernels/program.h says in C (a test compares them).
+
+Every field is one 32-bit word. Knows nothing of how a program is made or run.
+"""
+
+FORMAT = 1
+ROWS, BLOCK, TILE, SPLIT, PARTS = 8, 32, 4, 128, 3
+OPERATION_WORDS = 32
+RECENT_LIMIT = 4096
+
+# Type: number in GGUF files, bytes of a packed block of 8 rows x 32 columns (repack.c).
+TYPES = {
+    "F32": (0, 1024),
+    "F16": (1, 512),
+    "Q4_0": (2, 144),
+    "Q4_1": (3, 160),
+    "Q8_0": (8, 272),
+    "BF16": (30, 512),
+}
+PATTERNS = {"plain": 0, "gate": 1, "up": 2, "vector": 3}
+
+# The structs of wasm_kernels/program.h, field by field: every field is one word.
+PLACES = ("bytes", "pairs", "floats", "scales", "sums", "weighted", "extras")
+HEADER = (
+    *("format", "operations", "count", "position", "logits_rows"),
+    *("logits_limit", "tokens", "logits"),
+    *("vocabulary", "context", "chunk", "control", "sampler", "recent", "seen", "candidates"),
+    *("own_stride", "own_values", "own_panel", "own_panel_scales", "own_queries", "own_scores"),
+    "own_outputs",
+    *(f"own.{place}" for place in PLACES),
+    *(f"shared.{place}" for place in PLACES),
+)
+PART = ("weight", "type", "blocks")
+OPERATIONS = {
+    "embed": (1, ("kind", "weight", "type", "columns", "output", "scale")),
+    "angles": (2, ("kind", "pairs", "factors", "frequencies", "table")),
+    "project": (
+        3,
+        (
+            *("kind", "input", "columns", "norm", "epsilon", "parts"),
+            *(f"part{number}.{name}" for number in range(PARTS) for name in PART),
+            *("biases", "gated", "residual", "output", "width", "scale", "last_rows"),
+            *("partials", "heads", "head_size", "window"),
+        ),
+    ),
+    "attend": (
+        4,
+        (
+            *("kind", "input", "output", "heads", "kv_heads", "head_size", "scale", "halves"),
+            *("pairs", "angles", "keys", "values", "capacity", "window", "partials"),
+        ),
+    ),
+}
