@@ -7,14 +7,13 @@ origin, one policy violation or one unexpected console error fails the test that
 A test that provokes such things on purpose takes `watch` and sets `watch.provoked`.
 """
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from onglet_build import browser as browsers
 from onglet_build.driver import App
+from onglet_build.kept_site import keep
 from onglet_build.loopback import Loopback
 from onglet_build.places import DIST
 from onglet_build.policy import CONTENT_SECURITY_POLICY, HEADERS
@@ -32,16 +31,7 @@ def site(tmp_path_factory) -> Path:
         from onglet_build.site import build
 
         build()
-    kept = tmp_path_factory.mktemp("site") / "dist"
-    shutil.copytree(DIST, kept, copy_function=link_or_copy)
-    return kept
-
-
-def link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copyfile(source, target)
+    return keep(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,8 +16,9 @@ from urllib.parse import urlsplit
 from . import site
 from .browser import Watch, chromium
 from .driver import Answer, App, AskFailed
+from .kept_site import keep
 from .loopback import Loopback
-from .places import CACHE, DIST
+from .places import CACHE
 from .policy import HEADERS
 from .vendor import sha256_of
 
@@ -73,7 +75,11 @@ def download(url: str, target: Path) -> None:
 
 def ask(prompt: str, model: Path | None) -> tuple[Answer, dict]:
     """Returns the answer and the report that --json prints. Raises AskFailed."""
-    with Loopback({"/": DIST}, headers=HEADERS) as server, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Loopback({"/": keep(Path(folder))}, headers=HEADERS) as server,
+        chromium() as browser,
+    ):
         watch = Watch(origins={server.origin})
         context = browser.new_context()
         watch.follow(context)

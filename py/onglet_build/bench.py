@@ -17,8 +17,9 @@ from statistics import median
 from . import onnx_model, site, vendor
 from .browser import chromium, launch_persistent_chromium
 from .driver import App
+from .kept_site import keep
 from .loopback import Loopback
-from .places import DIST, ROOT
+from .places import ROOT
 from .policy import HEADERS
 from .steps import cached
 
@@ -75,22 +76,23 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="one round, two threads, shorter")
     quick = parser.parse_args(arguments).quick
     site.build()
-    contenders = list_contenders(quick)
     print(f"load of this machine before: {load_average()}", flush=True)
-    with Loopback(folders(), headers=HEADERS) as server, chromium() as browser:
-        for contender in turns(contenders, quick):
-            print(f"{label(contender)} ...", flush=True)
-            run_round(browser, server, contender, quick)
-    starts = measure_starts(1 if quick else ROUNDS)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = keep(Path(folder))
+        contenders = list_contenders(kept, quick)
+        starts = measure_starts(kept, 1 if quick else ROUNDS)
+        with Loopback(folders(kept), headers=HEADERS) as server, chromium() as browser:
+            for contender in turns(contenders, quick):
+                run_round(browser, server, contender, quick)
     report(contenders, starts)
     print(f"load of this machine after: {load_average()}")
     rows = [contender.row(prompt) for contender in contenders for prompt in PROMPTS]
-    RESULT.write_text(json.dumps(rows + start_rows(starts), indent=1) + "\n")
+    RESULT.write_text(json.dumps(rows + start_rows(starts, contenders[0].version), indent=1) + "\n")
     print(f"written to {RESULT.name}")
     return 0
 
 
-def list_contenders(quick: bool) -> list[Contender]:
+def list_contenders(kept: Path, quick: bool) -> list[Contender]:
     model = vendor.model_file().name
     graph = Path(model).with_suffix(".onnx").name
     wllama = vendor.package("@wllama/wllama").version
@@ -99,7 +101,7 @@ def list_contenders(quick: bool) -> list[Contender]:
         Contender(system, version, module, file, threads)
         for threads in ((2,) if quick else (2, 1))
         for system, version, module, file in (
-            ("onglet", onglet_version(), "onglet", model),
+            ("onglet", onglet_version(kept), "onglet", model),
             ("wllama", wllama, "wllama", model),
             ("onnxruntime-web", onnxruntime, "onnxruntime", graph),
         )
@@ -111,18 +113,18 @@ def turns(contenders: list[Contender], quick: bool) -> list[Contender]:
     return [*contenders, contenders[0]] if quick else contenders * ROUNDS
 
 
-def onglet_version() -> str:
-    """The name of the build that is in dist/ (a hash of everything in it)."""
-    return json.loads((DIST / "files.json").read_text())["build"]
+def onglet_version(kept: Path) -> str:
+    """The name of the build (a hash of everything in it)."""
+    return json.loads((kept / "files.json").read_text())["build"]
 
 
-def folders() -> dict[str, Path]:
+def folders(kept: Path) -> dict[str, Path]:
     """URL prefix -> folder of everything that the pages of the bench read."""
     graph_inputs = [vendor.model_file(), Path(onnx_model.__file__)]
     graph, _ = cached("onnx", graph_inputs, write_graph)
     return {
         "/bench/": PAGES,
-        "/site/": DIST,
+        "/site/": kept,
         "/model/": vendor.model_file().parent,
         "/onnx/": graph,
         "/vendor/wllama/": vendor.package("@wllama/wllama").folder,
@@ -155,6 +157,17 @@ def run_round(browser, server: Loopback, contender: Contender, quick: bool) -> N
     if (peak := peak_bytes(browser)) is not None:
         contender.peaks.append(peak)
     context.close()
+    print_run(contender)
+
+
+def print_run(contender: Contender) -> None:
+    """One line about the run that has just ended, so that a long bench shows that it lives."""
+    rates = ", ".join(
+        f"{prompt} {contender.rates(prompt, 'prefill')[-1]:.0f} / "
+        f"{contender.rates(prompt, 'decode')[-1]:.1f}"
+        for prompt in PROMPTS
+    )
+    print(f"{label(contender):30} prefill / decode: {rates}", flush=True)
 
 
 def ask_peer(page, prompt: dict, answer_tokens: int) -> dict:
@@ -181,12 +194,12 @@ def high_water(process: int) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)
 
 
-def measure_starts(rounds: int) -> dict[str, list[dict]]:
+def measure_starts(kept: Path, rounds: int) -> dict[str, list[dict]]:
     """Opens the real site in new profiles: first visit (cold), then again once it is stored."""
     from playwright.sync_api import sync_playwright
 
     starts = {"cold": [], "warm": []}
-    with Loopback({"/": DIST}, headers=HEADERS) as server, sync_playwright() as playwright:
+    with Loopback({"/": kept}, headers=HEADERS) as server, sync_playwright() as playwright:
         for number in range(rounds):
             print(f"start of the app, profile {number + 1}: cold and warm ...", flush=True)
             with tempfile.TemporaryDirectory() as profile:
@@ -210,12 +223,12 @@ def measure_start(context, url: str, wait_stored: bool = False) -> dict:
     return timeline
 
 
-def start_rows(starts: dict[str, list[dict]]) -> list[dict]:
+def start_rows(starts: dict[str, list[dict]], version: str) -> list[dict]:
     rows = []
     for kind, timelines in starts.items():
         row = dict.fromkeys(KEYS) | {
             "system": f"onglet start-up {kind}",
-            "version": onglet_version(),
+            "version": version,
         }
         for moment in MOMENTS:
             seconds = median(timeline[moment] for timeline in timelines) / 1000
@@ -283,7 +296,9 @@ def verdict(holds: bool) -> str:
 def load_average() -> str:
     if not hasattr(os, "getloadavg"):
         return "not known here"
-    return " ".join(f"{value:.2f}" for value in os.getloadavg()) + f" on {os.cpu_count()} cores"
+    loads, cores = os.getloadavg(), os.cpu_count()
+    text = " ".join(f"{value:.2f}" for value in loads) + f" on {cores} cores"
+    return text + (" (busy before a run: its figures say little)" if loads[0] > cores / 2 else "")
 
 
 if __name__ == "__main__":
