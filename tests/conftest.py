@@ -19,6 +19,14 @@ from onglet_build.places import DIST
 from onglet_build.policy import CONTENT_SECURITY_POLICY, HEADERS
 
 REPORT = "report-uri /policy-violations"
+# Playwright's event loop runs from the first browser test to the end of the run, and asyncio.run
+# refuses to work beside it: what needs no browser goes first, the quickest at the front.
+ORDER = ("docs", "unit", "kernels", "faults", "browser")
+
+
+def pytest_collection_modifyitems(items):
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: ORDER.index(item.path.relative_to(tests).parts[0]))
 
 
 @pytest.fixture(scope="session")

@@ -187,7 +187,7 @@ def test_language_and_appearance_are_chosen_and_remembered(app_page):
     wait_until(
         lambda: composer(app_page).get_attribute("placeholder") == FRENCH["composer.placeholder"]
     )
-    assert page.get_by_text(FRENCH["chat.first_answer"].split("{")[0]).is_visible()
+    page.get_by_text(FRENCH["chat.first_answer"].split("{")[0]).wait_for()
     assert "jetons" in page.locator(".meta").inner_text()
     assert page.evaluate("document.documentElement.lang") == "fr"
     page.get_by_label(FRENCH["theme.dark"]).check()
