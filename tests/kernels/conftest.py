@@ -9,8 +9,8 @@ import pytest
 from onglet_build import kernels, steps
 from onglet_build.places import BUILD
 
-# Random cases for each test on each machine; ONGLET_KERNEL_CASES=1000 for a long run.
-CASES = int(os.environ.get("ONGLET_KERNEL_CASES", "6"))
+# Random cases for each test on each machine; `build.py check --full` takes more.
+CASES = 200 if os.environ.get("ONGLET_FULL") else 6
 WASM = [f"wasm-{variant}" for variant in kernels.VARIANTS]
 NATIVE = [f"native-{dot}" for dot in kernels.DOTS]
 
