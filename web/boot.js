@@ -1,7 +1,7 @@
 /**
- * Starts the page: isolation first, then the engine worker and the app worker side by side, with a
- * channel between them; answers what Python asks of the page, and tells it what happens there.
- * Knows nothing of models, chats or widgets.
+ * Starts the page: isolation first, then the app worker and the engine worker (side by side where
+ * there are cores for it), with a channel between them; answers what Python asks of the page, and
+ * tells it what happens there. Knows nothing of models, chats or widgets.
  */
 import "./page/seal.js";
 import { fetchPicture, mount } from "./app/mount.js";
@@ -16,6 +16,7 @@ import { showProgress, showTrouble } from "./page/signs.js";
 
 /** @type {{app: any, model: {path: string}, words: Record<string, Record<string, string>>}} */
 const site = JSON.parse(document.getElementById("site")?.textContent ?? "{}");
+const FEW_CORES = 2; // with no more, Python and the engine make each other late: one after the other
 const FIRST_LOAD = 1; // the id of the load that the page itself asks for
 
 openWindow();
@@ -29,7 +30,9 @@ fetchPicture(site.app, language());
 const wishes = new URLSearchParams(location.search);
 const app = new Worker(new URL("./app/worker.js", import.meta.url), { type: "module" });
 const engine = new EngineHost(firstChoice(), hear, restarted);
-const enginePort = engine.start();
+const python = Promise.withResolvers();
+const fewCores = navigator.hardwareConcurrency <= FEW_CORES;
+const enginePort = engine.start(fewCores ? python.promise : undefined);
 const events = new Events(app);
 startApp();
 listen();
@@ -54,6 +57,7 @@ function startApp() {
   const { prerendered, live } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));
+  live.then(python.resolve, python.resolve);
   live.then(awake, (trouble) => showTrouble(site.words[language()], trouble));
 }
 

@@ -26,21 +26,32 @@ export class EngineHost {
     /** @type {Map<string, AbortController>} */ this.queues = new Map();
     /** @type {number[]} */ this.deaths = [];
     /** @type {Worker | null} */ this.worker = null;
+    /** @type {MessagePort | null} the end of the channel that the newest worker gets */
+    this.port = null;
     this.lastHeard = performance.now();
   }
 
-  /** Starts a worker; @returns {MessagePort} the app's end of the channel to it */
-  start() {
+  /**
+   * Starts a worker, at once or when `turn` has come.
+   * @param {Promise<unknown>} [turn] @returns {MessagePort} the app's end of the channel to it
+   */
+  start(turn) {
     const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    if (turn) turn.then(() => this.port === port1 && this.#launch(port1));
+    else this.#launch(port1);
+    return port2;
+  }
+
+  #launch(/** @type {MessagePort} */ port) {
     const nonce = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
     const worker = new Worker(new URL("../engine/worker.js", import.meta.url), { type: "module" });
     worker.onmessage = (event) => worker === this.worker && this.#receive(event.data);
     worker.onerror = (event) => worker === this.worker && this.#died(event.message);
     this.worker = worker;
     const root = new URL("./", document.baseURI).href;
-    worker.postMessage({ kind: "start", port: port1, root, nonce, ...this.choice }, [port1]);
+    worker.postMessage({ kind: "start", port, root, nonce, ...this.choice }, [port]);
     for (const [key, file] of this.offered) worker.postMessage({ kind: "offer", key, file });
-    return port2;
   }
 
   /** Hands a picked file over; Python loads it by the key. */
