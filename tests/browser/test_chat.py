@@ -188,8 +188,8 @@ def test_language_and_appearance_are_chosen_and_remembered(app_page):
         lambda: composer(app_page).get_attribute("placeholder") == FRENCH["composer.placeholder"]
     )
     page.get_by_text(FRENCH["chat.first_answer"].split("{")[0]).wait_for()
-    assert "jetons" in page.locator(".meta").inner_text()
-    assert page.evaluate("document.documentElement.lang") == "fr"
+    wait_until(lambda: "jetons" in page.locator(".meta").inner_text())
+    wait_until(lambda: page.evaluate("document.documentElement.lang") == "fr")
     page.get_by_label(FRENCH["theme.dark"]).check()
     dark = "() => getComputedStyle(document.body).backgroundColor"
     wait_until(lambda: page.evaluate(dark) == "rgb(21, 24, 27)")
