@@ -10,6 +10,7 @@ A test that provokes such things on purpose takes `watch` and sets `watch.provok
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from onglet_build import browser as browsers
 from onglet_build.driver import App
@@ -17,6 +18,11 @@ from onglet_build.kept_site import keep
 from onglet_build.loopback import Loopback
 from onglet_build.places import DIST
 from onglet_build.policy import CONTENT_SECURITY_POLICY, HEADERS
+
+# The same examples at each run: what a test finds, a change has made. `check --full` searches.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", derandomize=False)
+settings.load_profile("same")
 
 REPORT = "report-uri /policy-violations"
 # Playwright's event loop runs from the first browser test to the end of the run, and asyncio.run

@@ -86,13 +86,14 @@ class App:
         self.views = [page.view(self) for page in self.pages]
         self.model_sheet = ModelSheet(self)
         self.silence_sheet = SilenceSheet(self)
+        self.sheets = (self.model_sheet, self.silence_sheet)
         self.page = self._page()
         self._listen()
         self.on_language(self._relabel_bar)
         self._relabel_bar()
 
     def _page(self) -> Page:
-        drawers = (self.model_sheet.drawer, self.silence_sheet.drawer)
+        drawers = (sheet.drawer for sheet in self.sheets)
         main = Column(*self.views, *drawers, sizing_mode="stretch_both", margin=0)
         return Page(
             header=[self.bar],
@@ -147,6 +148,9 @@ class App:
         self._shortcuts[name] = act
 
     def _shortcut(self, name: str) -> None:
+        """A drawer hears Escape only while the focus is inside: here it closes in any case."""
+        if name == "stop" and any(sheet.close() for sheet in self.sheets):
+            return
         if name in self._shortcuts:
             self._shortcuts[name]()
 

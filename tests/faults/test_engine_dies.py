@@ -118,7 +118,7 @@ def test_load_cancelled_and_begun_again(open_app, slow_server):
     app.press("model.cancel")
     app.page.get_by_text(TABLES["en"]["model.cancelled"]).first.wait_for()
     slow_server.delay = 0
-    app.press("model.close")
+    app.page.keyboard.press("Escape")
     app.press("model.load")
     app.wait_model()
     assert "Paris" in app.ask(QUESTION).text
@@ -128,6 +128,6 @@ def test_question_without_a_model_waits_for_one(open_app, slow_server):
     app = open_app(slow_server).wait_live()
     app.page.locator("[data-key=model]").click()
     app.press("model.cancel")
-    app.press("model.close")
+    app.page.keyboard.press("Escape")
     with pytest.raises(AskFailed, match="No model is loaded"):
         app.ask(QUESTION)

@@ -72,12 +72,18 @@ def test_undo_after_a_new_question_does_nothing(talk):
 
 def test_sampling_takes_a_new_seed_each_time_unless_one_is_chosen():
     settings = Settings()
-    assert len({settings.sampling().seed for _ in range(5)}) > 1
-    settings.seed = 7
-    assert settings.sampling().seed == 7
+    assert len({settings.draw().seed for _ in range(5)}) > 1
+    assert settings.changed("seed", 7).draw().seed == 7
 
 
 def test_another_answer_is_never_greedy():
-    assert Settings(temperature=0).sampling().temperature == 0
-    assert Settings(temperature=0).sampling(differently=True).temperature == LEAST_VARIETY
-    assert Settings(temperature=1).sampling(differently=True).temperature == 1
+    greedy, varied = (Settings().changed("temperature", value) for value in (0, 1))
+    assert greedy.draw().temperature == 0
+    assert greedy.draw(differently=True).temperature == LEAST_VARIETY
+    assert varied.draw(differently=True).temperature == 1
+
+
+def test_one_setting_changes_and_the_others_stay():
+    settings = Settings().changed("max_tokens", 9).changed("top_k", 3)
+    assert (settings.value("max_tokens"), settings.value("top_k")) == (9, 3)
+    assert settings.value("instructions") == Settings().instructions

@@ -6,7 +6,8 @@ Knows nothing of screens; the engine may be a stand-in.
 import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from onglet.engine import chat_template
 from onglet.engine.client import Engine, OnProgress
@@ -16,30 +17,37 @@ from onglet.engine.messages import Done, Sampling, Tokens
 LEAST_VARIETY = 0.3  # temperature of an answer that shall differ from the one before
 LARGEST_SEED = 2**31 - 1
 
+# With these the embedded model did best (docs/decisions.md): 10 of 12 plain questions right, 2 of
+# 12 long answers going in circles.
+BEST = Sampling(temperature=0.0, top_p=0.9, repeat_penalty=1.03)
 
-@dataclass
+
+@dataclass(frozen=True)
 class Settings:
-    """How answers are made. The defaults are those with which the embedded model did best
-    (docs/decisions.md): 10 of 12 plain questions right, 2 of 12 long answers going in circles."""
+    """How answers are made."""
 
-    temperature: float = 0.0
-    top_k: int = 40
-    top_p: float = 0.9
-    min_p: float = 0.05
-    repeat_penalty: float = 1.03
-    repeat_last_n: int = 64
+    sampling: Sampling = BEST
     max_tokens: int = 512
-    seed: int = 0  # 0: a new one each time
     instructions: str = "Give short, clear, correct answers."
 
-    def sampling(self, differently: bool = False) -> Sampling:
-        """For one answer; `differently` from the one that greedy choice gives."""
-        values = asdict(self)
-        del values["max_tokens"], values["instructions"]
-        values["seed"] = self.seed or random.randint(1, LARGEST_SEED)
-        if differently:
-            values["temperature"] = max(self.temperature, LEAST_VARIETY)
-        return Sampling(**values)
+    def value(self, name: str) -> Any:
+        """One setting, of the sampling or of the answer."""
+        return getattr(self.sampling if hasattr(self.sampling, name) else self, name)
+
+    def changed(self, name: str, value: Any) -> "Settings":
+        """These settings with another value for one of them."""
+        if hasattr(self.sampling, name):
+            return replace(self, sampling=replace(self.sampling, **{name: value}))
+        return replace(self, **{name: value})
+
+    def draw(self, differently: bool = False) -> Sampling:
+        """The sampling of one answer: a new seed each time unless one was chosen (0: none);
+        `differently` from what greedy choice gives."""
+        seed = self.sampling.seed or random.randint(1, LARGEST_SEED)
+        sampling = replace(self.sampling, seed=seed)
+        if not differently:
+            return sampling
+        return replace(sampling, temperature=max(sampling.temperature, LEAST_VARIETY))
 
 
 async def answer(
@@ -63,7 +71,7 @@ async def answer(
     )
     words = engine.generate(
         prompt,
-        settings.sampling(differently),
+        settings.draw(differently),
         max_tokens=settings.max_tokens,
         on_progress=on_progress,
     )

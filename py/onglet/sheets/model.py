@@ -1,6 +1,5 @@
 """What runs: the model's card and its loading, another model from a file, and how it answers."""
 
-from dataclasses import fields
 from typing import Any
 
 from onglet.agents.loop import LARGEST_SEED, Settings
@@ -85,16 +84,15 @@ class ModelSheet(SideSheet):
             "min": least,
             "max": most,
             "step": step,
-            "value": getattr(self.session.settings, name),
+            "value": self.session.settings.value(name),
         }
 
     def _set(self, name: str, value: Any) -> None:
-        setattr(self.session.settings, name, round(value) if name in WHOLE else value)
+        value = round(value) if name in WHOLE else value
+        self.session.settings = self.session.settings.changed(name, value)
 
     def _reset(self) -> None:
-        fresh = Settings()
-        for each in fields(Settings):
-            setattr(self.session.settings, each.name, getattr(fresh, each.name))
+        self.session.settings = Settings()
         self._draw_controls()
 
     def _hint(self) -> dict:

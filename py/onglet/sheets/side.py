@@ -46,8 +46,10 @@ class SideSheet:
     def open(self) -> None:
         self.drawer.open = True
 
-    def close(self) -> None:
-        self.drawer.open = False
+    def close(self) -> bool:
+        """Says whether it was open."""
+        was_open, self.drawer.open = self.drawer.open, False
+        return was_open
 
 
 def text(key: str, look: str = "", **values: Any) -> dict:
