@@ -5,6 +5,7 @@
  */
 import "./page/seal.js";
 import { fetchPicture, mount } from "./app/mount.js";
+import { site, startPython, wishes } from "./app/start.js";
 import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
 import { listenForFiles, listenForShortcuts } from "./page/gestures.js";
@@ -14,8 +15,6 @@ import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, handOver, language, services, settings } from "./page/services.js";
 import { showProgress, showTrouble } from "./page/signs.js";
 
-/** @type {{app: any, model: {path: string}, words: Record<string, Record<string, string>>}} */
-const site = JSON.parse(document.getElementById("site")?.textContent ?? "{}");
 const FEW_CORES = 2; // with no more, Python and the engine make each other late: one after the other
 const FIRST_LOAD = 1; // the id of the load that the page itself asks for
 
@@ -26,9 +25,7 @@ if (settings().theme) document.documentElement.dataset.theme = settings().theme;
 if (!globalThis.crossOriginIsolated) await becomeIsolated();
 mark("isolation_settled");
 fetchPicture(site.app, language());
-// For tests and bench: ?threads=1&variant=plain&model=none&snapshot=none
-const wishes = new URLSearchParams(location.search);
-const app = new Worker(new URL("./app/worker.js", import.meta.url), { type: "module" });
+const app = startPython();
 const engine = new EngineHost(firstChoice(), hear, restarted);
 const python = Promise.withResolvers();
 const fewCores = navigator.hardwareConcurrency <= FEW_CORES;
@@ -45,12 +42,10 @@ function startApp() {
   /** @type {import("./app/mount.js").StartMessage} */
   const start = {
     kind: "start",
-    root: new URL("./", document.baseURI).href,
     app: site.app,
     engine: enginePort,
-    facts: now,
-    settings: { ...settings(), language: language() },
-    snapshot: wishes.get("snapshot") !== "none",
+    language: language(),
+    dark: settings().theme ? settings().theme === "dark" : now.dark,
   };
   const model = { path: site.model.path, loading: engine.choice.load !== null };
   answerCalls(app, services(engine, model));

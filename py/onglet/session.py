@@ -130,6 +130,7 @@ class Session:
 
     def load(self, source: dict | None = None) -> None:
         """Begins to load a model, by default the one that was there last."""
+        self.loading, self.problem = Loading(), None
         self._load = asyncio.ensure_future(self._run_load(source or self._source))
 
     async def open_file(self) -> None:
@@ -158,7 +159,6 @@ class Session:
 
     async def _run_load(self, source: dict) -> None:
         before, current = self._source, asyncio.current_task()
-        self.loading, self.problem = Loading(), None
         self._tell("model")
         try:
             if self.engine.given_up:

@@ -181,7 +181,7 @@ def preloads(site: dict, into: Path) -> str:
     """Returns links that fetch what boot.js imports and draws with while it is being read."""
     code = into / site["code"]
     modules = [*sorted((code / "page").glob("*.js")), *sorted((code / "components").glob("*.js"))]
-    modules += [code / "app" / "mount.js", code / "app" / "look.js"]
+    modules.append(code / "app" / "mount.js")
     places = [path.relative_to(into).as_posix() for path in modules] + [site["app"]["bundle"]]
     links = [f'<link rel="modulepreload" href="{place}">' for place in places]
     links += [f'<link rel="preload" as="script" href="{url}">' for url in site["app"]["scripts"]]

@@ -23,6 +23,8 @@ BUNDLE = "static/pmui/v0.16.6/panel-material-ui.bundle.js"
 PAGE = 1 << 14
 FILE_LIMIT = 24 << 20  # several hosts refuse files of 25 MiB
 LANGUAGES = ("en", "fr")
+NOTHING = "nothing.zip"
+EMPTY_ZIP = b"PK\5\6" + bytes(18)
 SITE_PACKAGES = "/lib/python3.14/site-packages/"
 BUNDLE_SOURCES = ("python_bundle.py", "bytecode.py", "pyodide_node.mjs", "vendor.py")
 
@@ -32,6 +34,7 @@ def build(into: Path) -> dict:
     sources = [STATIC / "vendor.json", *(python_bundle.HERE / name for name in BUNDLE_SOURCES)]
     bundle, _ = cached("bytecode", sources, python_bundle.build)
     shutil.copyfile(bundle / "stdlib.zip", into / "stdlib.zip")
+    (into / NOTHING).write_bytes(EMPTY_ZIP)
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "site-packages"
         shutil.copytree(bundle / "packages", tree)
@@ -43,6 +46,7 @@ def build(into: Path) -> dict:
     snapshot = leave_out_empty_memory(into / "snapshot.bin", into)
     return {
         "stdlib": "stdlib.zip",
+        "nothing": NOTHING,
         "packages": ["first.zip", "rest.zip"],
         "snapshot": snapshot,
         "scripts": SCRIPTS,

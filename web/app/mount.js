@@ -6,6 +6,7 @@
  * @property {string} folder
  * @property {string} pyodide
  * @property {string} stdlib
+ * @property {string} nothing an empty zip in its place, until a start from the snapshot is live
  * @property {string[]} packages zips; the last one is not needed for a start from the snapshot
  * @property {Snapshot} snapshot
  * @property {string[]} scripts BokehJS and Panel in their order, relative to the root
@@ -19,15 +20,17 @@
  *
  * @typedef {object} StartMessage
  * @property {"start"} kind
- * @property {string} root of the site, absolute
  * @property {AppFiles} app
  * @property {MessagePort} engine
- * @property {{dark: boolean}} facts
- * @property {{language: string, theme?: string}} settings
- * @property {boolean} [snapshot] false: build the app in the worker (for tests)
+ * @property {string} language
+ * @property {boolean} dark
+ *
+ * @typedef {object} WakeMessage comes first, so that Python wakes while the page reads its own code
+ * @property {"wake"} kind
+ * @property {string} root of the site, absolute
+ * @property {AppFiles} app
+ * @property {boolean} snapshot false: build the app in the worker (for tests)
  */
-
-import { isDark } from "./look.js";
 
 const ROOT_ELEMENT = "app";
 const SKELETON = "bar";
@@ -97,7 +100,7 @@ class Mounted {
   }
 
   async drawPrerendered() {
-    const { scripts, text } = fetchPicture(this.start.app, this.start.settings.language);
+    const { scripts, text } = fetchPicture(this.start.app, this.start.language);
     await scripts;
     await this.draw(await text);
   }
@@ -126,7 +129,7 @@ class Mounted {
     const Bokeh = /** @type {any} */ (globalThis).Bokeh;
     for (const view of [...Bokeh.index.roots]) view.remove();
     const { roots, document: content } = JSON.parse(text);
-    if (isDark(this.start)) darken(content);
+    if (this.start.dark) darken(content);
     rootElement();
     const item = { docid: "onglet", root_ids: roots, roots: { [roots[0]]: ROOT_ELEMENT } };
     const [views] = await Bokeh.embed.embed_items({ onglet: content }, [item]);

@@ -3,27 +3,34 @@
  * and carries patches between it and the page. Knows no page of the app and no engine message.
  */
 
-import { isDark } from "./look.js";
-
 /**
  * @typedef {import("./mount.js").StartMessage} StartMessage
+ * @typedef {import("./mount.js").WakeMessage} WakeMessage
  * @typedef {object} Files absolute URLs
  * @property {string} pyodide folder
  * @property {string} stdlib
+ * @property {string} nothing
  * @property {string[]} packages zips; the last one is not needed for a start from the snapshot
  * @property {import("./mount.js").Snapshot} snapshot
  */
 
 const SITE_PACKAGES = "/lib/python3.14/site-packages";
+const STANDARD_LIBRARY = "/lib/python314.zip";
 const IDLE_MILLISECONDS = 300;
 
 /** @type {any} Pyodide, once awake */
 let python;
 /** @type {any} the Python module onglet.start */
 let app;
+/** @type {Promise<boolean>} whether Python woke from the snapshot */
+let awake;
+const live = /** @type {PromiseWithResolvers<void>} */ (Promise.withResolvers());
 
 self.onmessage = async ({ data }) => {
-  if (data.kind === "start") {
+  if (data.kind === "wake") {
+    awake = wake(data);
+    awake.catch(() => {}); // told when the page asks for the app
+  } else if (data.kind === "start") {
     await start(data).catch((error) => send({ kind: "app_failed", error: String(error) }));
   } else if (data.kind === "patch") {
     apply(data.patch);
@@ -40,27 +47,35 @@ function apply(/** @type {string} */ patch) {
   send({ kind: "idle" });
 }
 
-/** @param {StartMessage} message */
-async function start(message) {
+/** @param {WakeMessage} message */
+async function wake(message) {
   const files = filesOf(message);
-  Object.assign(self, { enginePort: message.engine });
-  const restored = message.snapshot !== false && (await restore(files).catch(explain));
+  const restored = message.snapshot && (await restore(files).catch(explain));
   if (!restored) await buildHere(files);
   app = python.pyimport("onglet.start");
-  app.use_language(message.settings.language);
-  if (!restored) send({ kind: "document", text: app.as_json() });
-  app.use_theme(isDark(message));
-  app.wake(sendPatch);
-  send({ kind: "live", restored });
-  if (restored) setTimeout(() => unpackRest(files.packages.at(-1) ?? ""), IDLE_MILLISECONDS);
+  if (restored) live.promise.then(() => completeLater(files));
+  return restored;
 }
 
-/** @param {StartMessage} message @returns {Files} */
+/** @param {StartMessage} message */
+async function start(message) {
+  Object.assign(self, { enginePort: message.engine });
+  const restored = await awake;
+  app.use_language(message.language);
+  if (!restored) send({ kind: "document", text: app.as_json() });
+  app.use_theme(message.dark);
+  app.wake(sendPatch);
+  send({ kind: "live", restored });
+  live.resolve();
+}
+
+/** @param {WakeMessage} message @returns {Files} */
 function filesOf({ root, app: names }) {
   const url = (/** @type {string} */ name) => root + names.folder + name;
   return {
     pyodide: root + names.pyodide,
     stdlib: url(names.stdlib),
+    nothing: url(names.nothing),
     packages: names.packages.map(url),
     snapshot: {
       ...names.snapshot,
@@ -86,7 +101,8 @@ async function restore(files) {
   const _loadSnapshot = Uint8Array.from(atob(head), (letter) => letter.charCodeAt(0));
   /** @type {Promise<ArrayBuffer[]> | null} */
   let saved = null;
-  const starting = loadPython(files, { _loadSnapshot }, async (module) => {
+  const more = { _loadSnapshot, stdLibURL: files.nothing };
+  const starting = loadPython(files, more, async (module) => {
     const parts = (await saved) ?? [];
     saved = null; // Pyodide keeps this function; it shall not keep the bytes
     const used = module.HEAPU8.length;
@@ -133,14 +149,13 @@ async function buildHere(files) {
 }
 
 /**
- * Starts Pyodide. Its two scripts are fetched side by side: the first one already asks for the
- * WebAssembly, which takes longest to compile.
+ * Starts Pyodide. It asks for its WebAssembly, which takes longest to compile, before its large
+ * script is read.
  * @param {Files} files
  * @param {object} [more] options
  * @param {(module: any) => Promise<void>} [made] what to do when memory is there
  */
 async function loadPython(files, more = {}, made = async () => {}) {
-  const large = import(`${files.pyodide}pyodide.asm.mjs`);
   const { loadPyodide } = await import(`${files.pyodide}pyodide.mjs`);
   python = await loadPyodide({
     indexURL: files.pyodide,
@@ -149,7 +164,8 @@ async function loadPython(files, more = {}, made = async () => {}) {
     env: { PYTHONHASHSEED: "0" },
     ...more,
     createPyodideModule: async (/** @type {any} */ settings) => {
-      const module = await (await large).default(settings);
+      const { default: create } = await import(`${files.pyodide}pyodide.asm.mjs`);
+      const module = await create(settings);
       await made(module);
       return module;
     },
@@ -168,9 +184,11 @@ function unpack(archive) {
   python.unpackArchive(archive, "zip", { extractDir: SITE_PACKAGES });
 }
 
-/** The modules that no start needs. @param {string} url */
-async function unpackRest(url) {
-  unpack(await bytesOf(url));
+/** The modules that no start needs, and those that the snapshot holds already. @param {Files} files */
+async function completeLater(files) {
+  python.FS.writeFile(STANDARD_LIBRARY, new Uint8Array(await bytesOf(files.stdlib)));
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MILLISECONDS));
+  unpack(await bytesOf(files.packages.at(-1) ?? ""));
   app.see_unpacked_modules();
 }
 
