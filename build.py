@@ -24,7 +24,7 @@ VERBS = {
     "build": ("site", "build the static site into dist/"),
     "test": ("testing", "build, find the browsers, run every test"),
     "ask": ("ask", "ask the model in a headless browser: ask [--model FILE] [--json] PROMPT"),
-    "bench": ("bench", "measure Onglet and its peers side by side, write bench.json"),
+    "bench": ("bench.run", "measure Onglet and its peers side by side, write bench.json"),
     "size": ("size", "report the lines of each file and function and the bytes of dist/"),
     "check": ("check", "lint, arrows, types, foreign addresses, hashes; --full adds the long runs"),
 }

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from . import onnx_model, site, vendor
-from .browser import chromium, launch_persistent_chromium
-from .driver import App
-from .kept_site import keep
-from .loopback import Loopback
-from .places import ROOT
-from .policy import HEADERS
-from .steps import cached
+from .. import onnx_model, site, vendor
+from ..browser import chromium, launch_persistent_chromium
+from ..driver import App
+from ..kept_site import keep
+from ..loopback import Loopback
+from ..places import ROOT
+from ..policy import HEADERS
+from ..steps import cached
 
 PAGES = ROOT / "tests" / "bench"
 RESULT = ROOT / "bench.json"

@@ -1,0 +1,1 @@
+"""What `build.py bench` is made of; see tests/bench/README.md for the method."""
