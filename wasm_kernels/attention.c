@@ -42,6 +42,37 @@ static void rope(const struct attend *step, const float *angles, const float *fr
         to[i] = from[i] * scale;
 }
 
+/* The norm of q or of k of one token: a weight for each head's values, or the same for all heads;
+ * scale 0 when each head is divided by its own size. No weight: no norm. */
+struct head_norm {
+    const float *weight;
+    float scale;
+};
+
+/* values: f32 (heads, head_size) before any of them is changed */
+static struct head_norm norm_of(const struct attend *step, int32_t weight, const float *values,
+                                int32_t heads) {
+    if (!weight || !step->of_all_heads)
+        return (struct head_norm){weight ? at(weight) : NULL, 0.0f};
+    float scale = inverse_size(values, float_of(step->epsilon), heads * step->head_size);
+    return (struct head_norm){at(weight), scale};
+}
+
+/* Norm and rope of head `head`, times scale. from, to: f32 (head_size), may be the same. */
+static void turn_head(const struct attend *step, struct head_norm norm, int32_t head,
+                      const float *angles, const float *from, float scale, float *to) {
+    if (norm.weight) {
+        const float *weight = norm.weight + (step->of_all_heads ? head * step->head_size : 0);
+        float size = step->of_all_heads
+                         ? norm.scale
+                         : inverse_size(from, float_of(step->epsilon), step->head_size);
+        for (int32_t i = 0; i < step->head_size; i++)
+            to[i] = from[i] * size * weight[i];
+        from = to;
+    }
+    rope(step, angles, from, scale, to);
+}
+
 /* key: f32 (head_size), roped. Must be called in the order of positions within a pair. */
 static void store_key(const struct attend *step, int32_t kv_head, int32_t position,
                       const float *key) {
@@ -67,12 +98,15 @@ static float *token_of(const struct attend *step, int32_t token) {
     return (float *)at(step->input) + (size_t)token * (size_t)width;
 }
 
-/* Ropes and stores key and value of one kv head of one token. The key is roped in place. */
+/* Ropes and stores key and value of one kv head of one token. */
 static void store_token(const struct program *program, const struct attend *step, int32_t kv_head,
-                        int32_t token) {
-    float *key = token_of(step, token) + (step->heads + kv_head) * step->head_size;
-    const float *value = key + step->kv_heads * step->head_size;
-    rope(step, angles_of(step, token), key, 1.0f, key);
+                        int32_t token, int32_t thread) {
+    const float *keys = token_of(step, token) + step->heads * step->head_size;
+    const float *from = keys + kv_head * step->head_size;
+    const float *value = from + step->kv_heads * step->head_size;
+    float *key = own(program, program->own_queries, thread);
+    turn_head(step, norm_of(step, step->k_norm, keys, step->kv_heads), kv_head,
+              angles_of(step, token), from, 1.0f, key);
     store_key(step, kv_head, program->position + token, key);
     store_value(step, kv_head, program->position + token, value);
 }
@@ -253,7 +287,8 @@ static void attend_unit(const struct program *program, const struct attend *step
     int32_t group = step->heads / step->kv_heads, size = step->head_size,
             position = program->position;
     if (split == position / SPLIT)
-        store_token(program, step, kv_head, 0);
+        store_token(program, step, kv_head, 0, thread);
+    struct head_norm norm = norm_of(step, step->q_norm, token_of(step, 0), step->heads);
     float *roped = own(program, program->own_queries, thread);
     for (int32_t first = 0; first < group; first += TILE) {
         int32_t rows = smaller(TILE, group - first);
@@ -261,8 +296,8 @@ static void attend_unit(const struct program *program, const struct attend *step
         struct seen seen[TILE];
         for (int32_t row = 0; row < rows; row++) {
             int32_t head = kv_head * group + first + row;
-            rope(step, angles_of(step, 0), token_of(step, 0) + head * size, float_of(step->scale),
-                 roped + row * size);
+            turn_head(step, norm, head, angles_of(step, 0), token_of(step, 0) + head * size,
+                      float_of(step->scale), roped + row * size);
             queries.query[row] = roped + row * size;
             queries.low[row] = first_seen(step->window, position);
             queries.high[row] = position + 1;
@@ -308,17 +343,20 @@ void merge_partials(const struct program *program, const struct project *step, f
 
 /* Positions in groups of 8, which share words of the cache: whoever draws a group ropes and stores
  * its tokens. */
-static void store_tokens(const struct program *program, const struct attend *step) {
+static void store_tokens(const struct program *program, const struct attend *step,
+                         int32_t thread) {
     int32_t first_group = program->position / 8, end = program->position + program->count, group;
     while ((group = first_group + draw_tile(control_of(program))) * 8 < end) {
         int32_t last = smaller(end, group * 8 + 8);
         for (int32_t position = larger(program->position, group * 8); position < last; position++) {
             int32_t token = position - program->position;
             float *queries = token_of(step, token);
+            struct head_norm norm = norm_of(step, step->q_norm, queries, step->heads);
             for (int32_t head = 0; head < step->heads; head++, queries += step->head_size)
-                rope(step, angles_of(step, token), queries, float_of(step->scale), queries);
+                turn_head(step, norm, head, angles_of(step, token), queries, float_of(step->scale),
+                          queries);
             for (int32_t kv_head = 0; kv_head < step->kv_heads; kv_head++)
-                store_token(program, step, kv_head, token);
+                store_token(program, step, kv_head, token, thread);
         }
     }
 }
@@ -363,7 +401,7 @@ void attend(const struct program *program, const struct attend *step, int32_t th
         attend_one(program, step, thread, threads);
         return;
     }
-    store_tokens(program, step);
+    store_tokens(program, step, thread);
     meet(control_of(program), threads);
     int32_t tiles = (program->count + TILE - 1) / TILE;
     for (int32_t unit; (unit = draw_tile(control_of(program))) < tiles * step->kv_heads;) {

@@ -3,17 +3,21 @@
 #include "kernels.h"
 #include "numbers.h"
 
-/* input, weight, output: f32 (columns). output = input / sqrt(mean of squares + epsilon) *
- * weight. */
-void normalize(const float *input, const float *weight, float epsilon, int32_t columns,
-               float *output) {
+/* 1 / sqrt(mean of squares + epsilon) of f32 (columns) */
+float inverse_size(const float *values, float epsilon, int32_t columns) {
     v128 squares = v128_zero();
     for (int32_t i = 0; i < columns; i += 4) {
-        v128 x = v128_load(input + i);
+        v128 x = v128_load(values + i);
         squares = f32x4_add(squares, f32x4_mul(x, x));
     }
     float mean = f32x4_sum(squares) / (float)columns;
-    v128 scale = f32x4_splat(1.0f / square_root(mean + epsilon));
+    return 1.0f / square_root(mean + epsilon);
+}
+
+/* input, weight, output: f32 (columns). output = input * inverse_size(input) * weight. */
+void normalize(const float *input, const float *weight, float epsilon, int32_t columns,
+               float *output) {
+    v128 scale = f32x4_splat(inverse_size(input, epsilon, columns));
     for (int32_t i = 0; i < columns; i += 4) {
         v128 scaled = f32x4_mul(v128_load(input + i), scale);
         v128_store(output + i, f32x4_mul(scaled, v128_load(weight + i)));
@@ -247,6 +251,7 @@ static void turn(double angle, float *cosine, float *sine) {
 void fill_angles(const struct program *program, const struct angles *step) {
     const double *frequencies = at(step->frequencies);
     const float *factors = step->factors ? at(step->factors) : NULL;
+    float amplitude = float_of(step->amplitude);
     for (int32_t token; (token = draw_tile(control_of(program))) < program->count;) {
         float *table = (float *)at(step->table) + (size_t)token * (size_t)step->pairs * 2;
         double position = program->position + token;
@@ -255,6 +260,25 @@ void fill_angles(const struct program *program, const struct angles *step) {
             double angle = position * (frequencies[pair] / factor);
             /* the factors come from a file and may be anything */
             turn(angle >= 0.0 && angle < 1e9 ? angle : 0.0, table + 2 * pair, table + 2 * pair + 1);
+            table[2 * pair] *= amplitude;
+            table[2 * pair + 1] *= amplitude;
+        }
+    }
+}
+
+/* output = residual + norm(input), on whichever thread draws the token. */
+void add(const struct program *program, const struct add *step) {
+    const float *weight = at(step->norm);
+    for (int32_t token; (token = draw_tile(control_of(program))) < program->count;) {
+        size_t place = (size_t)token * (size_t)step->columns;
+        const float *input = (const float *)at(step->input) + place;
+        const float *residual = (const float *)at(step->residual) + place;
+        float *output = (float *)at(step->output) + place;
+        v128 scale = f32x4_splat(inverse_size(input, float_of(step->epsilon), step->columns));
+        for (int32_t i = 0; i < step->columns; i += 4) {
+            v128 scaled = f32x4_mul(v128_load(input + i), scale);
+            v128 normed = f32x4_mul(scaled, v128_load(weight + i));
+            v128_store(output + i, f32x4_add(v128_load(residual + i), normed));
         }
     }
 }

@@ -27,6 +27,7 @@ struct activation {
 };
 
 /* elementwise.c */
+float inverse_size(const float *values, float epsilon, int32_t columns);
 void normalize(const float *input, const float *weight, float epsilon, int32_t columns,
                float *output);
 void quantize(const float *const values[], int32_t columns, int32_t forms, int32_t width,
@@ -34,6 +35,7 @@ void quantize(const float *const values[], int32_t columns, int32_t forms, int32
 void unpack_row(const uint8_t *matrix, int32_t type, int32_t columns, int32_t row, float *output);
 void embed(const struct program *program, const struct embed *step);
 void fill_angles(const struct program *program, const struct angles *step);
+void add(const struct program *program, const struct add *step);
 
 /* matvec.c */
 enum dot probe_dot(void);

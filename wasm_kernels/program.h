@@ -8,7 +8,8 @@
 
 enum { PROGRAM_FORMAT = 1, THREADS_LIMIT = 8, REPACK_JOBS = 64, RECENT_LIMIT = 4096 };
 enum { ROWS = 8, BLOCK = 32, TILE = 4, SPLIT = 128, OPERATION_WORDS = 32, PARTS = 3 };
-enum operation_kind { EMBED = 1, ANGLES, PROJECT, ATTEND };
+enum operation_kind { EMBED = 1, ANGLES, PROJECT, ATTEND, ADD };
+enum activation_kind { LINEAR, SILU_GATED, GELU_GATED };
 /* Tensor types by their number in GGUF files. */
 enum tensor_type { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q8_0 = 8, BF16 = 30 };
 /* Where row r of a tensor goes: PLAIN block r / 8 lane r % 8; GATE block r / 4 lane r % 4; UP block
@@ -71,6 +72,7 @@ struct angles {
     int32_t factors;     /* f32 (pairs) or none: divides the frequencies */
     int32_t frequencies; /* f64 (pairs) */
     int32_t table;       /* f32 (token, pair, 2): cosine, sine */
+    int32_t amplitude;   /* f32 bits: times cosine and sine */
 };
 
 struct part {
@@ -87,10 +89,10 @@ struct project {
     int32_t epsilon; /* f32 bits */
     int32_t parts;   /* how many of part[] are used */
     struct part part[PARTS];
-    int32_t biases;   /* f32 (rows) or none */
-    int32_t gated;    /* 1: lanes 0..3 gate lanes 4..7 */
-    int32_t residual; /* f32 (token, width) or none */
-    int32_t output;   /* f32 (token, width) */
+    int32_t biases;     /* f32 (rows) or none */
+    int32_t activation; /* gated ones: lanes 0..3 gate lanes 4..7 */
+    int32_t residual;   /* f32 (token, width) or none */
+    int32_t output;     /* f32 (token, width) */
     int32_t width;
     int32_t scale;     /* f32 bits */
     int32_t last_rows; /* 1: only the last logits_rows tokens, output rows from 0 */
@@ -116,6 +118,20 @@ struct attend {
     int32_t capacity; /* positions a kv head has room for, a multiple of SPLIT */
     int32_t window;   /* how many positions a token sees, itself included; 0: all */
     int32_t partials; /* f32 (split, head, head_size + 4): sums, greatest score, weight, 0, 0 */
+    int32_t q_norm;   /* f32 (head_size), or (heads, head_size), or none */
+    int32_t k_norm;   /* f32 (head_size), or (kv_heads, head_size), or none */
+    int32_t epsilon;  /* f32 bits */
+    int32_t of_all_heads; /* 1: one root mean square of all heads of q, one of all of k */
+};
+
+struct add {
+    int32_t kind;
+    int32_t input;    /* f32 (token, columns) */
+    int32_t norm;     /* f32 (columns) */
+    int32_t epsilon;  /* f32 bits */
+    int32_t residual; /* f32 (token, columns) */
+    int32_t output;   /* f32 (token, columns) */
+    int32_t columns;
 };
 
 /* Written by JavaScript before `accept(program, -1)`; the rest of it is the sampler's own. */

@@ -8,19 +8,32 @@ INLINE v128 silu_gated(v128 gate, v128 up) {
     return f32x4_mul(f32x4_div(gate, f32x4_add(f32x4_splat(1.0f), grown)), up);
 }
 
-/* Bias, scale, activation, residual, store: 8 rows (4 when gated) of one token of the output. */
+/* gate / (1 + e^(-2 sqrt(2 / pi) (gate + 0.044715 gate^3))) * up: gelu by its tanh */
+INLINE v128 gelu_gated(v128 gate, v128 up) {
+    v128 inner = f32x4_mul(f32x4_mul(gate, gate), f32x4_splat(-0.0713548163f));
+    inner = f32x4_mul(gate, f32x4_sub(inner, f32x4_splat(1.59576912f)));
+    v128 grown = f32x4_exponential(inner);
+    return f32x4_mul(f32x4_div(gate, f32x4_add(f32x4_splat(1.0f), grown)), up);
+}
+
+/* Bias, activation, scale, residual, store: 8 rows (4 when gated) of one token of the output. */
 static void finish(const struct project *step, int32_t block, int32_t row, struct rows sums) {
     if (step->biases) {
         const float *biases = (const float *)at(step->biases) + block * ROWS;
         sums = add_sums(sums, (struct rows){v128_load(biases), v128_load(biases + 4)});
     }
     size_t place = (size_t)row * (size_t)step->width;
-    if (step->gated) {
-        v128_store((float *)at(step->output) + place + (size_t)block * 4,
-                   silu_gated(sums.low, sums.high));
+    v128 scale = f32x4_splat(float_of(step->scale));
+    if (step->activation != LINEAR) {
+        place += (size_t)block * 4;
+        v128 gated = step->activation == SILU_GATED ? silu_gated(sums.low, sums.high)
+                                                    : gelu_gated(sums.low, sums.high);
+        gated = f32x4_mul(gated, scale);
+        if (step->residual)
+            gated = f32x4_add(gated, v128_load((const float *)at(step->residual) + place));
+        v128_store((float *)at(step->output) + place, gated);
         return;
     }
-    v128 scale = f32x4_splat(float_of(step->scale));
     sums = (struct rows){f32x4_mul(sums.low, scale), f32x4_mul(sums.high, scale)};
     place += (size_t)block * ROWS;
     if (step->residual) {

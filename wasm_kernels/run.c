@@ -19,6 +19,7 @@ void walk(struct program *program, int32_t thread, int32_t threads) {
         case ANGLES: fill_angles(program, operation); break;
         case PROJECT: project(program, operation, thread, threads, dot); break;
         case ATTEND: attend(program, operation, thread, threads); break;
+        case ADD: add(program, operation); break;
         }
         meet(control, threads);
     }

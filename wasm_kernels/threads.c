@@ -38,7 +38,7 @@ static void wake_all(int32_t *word) { (void)word; }
 
 static int32_t get(int32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static void set(int32_t *word, int32_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }
-static int32_t add(int32_t *word, int32_t more) {
+static int32_t atomic_add(int32_t *word, int32_t more) {
     return __atomic_fetch_add(word, more, __ATOMIC_SEQ_CST);
 }
 
@@ -58,10 +58,10 @@ static bool spin(struct control *control, int32_t *word, int32_t value) {
 /* Waits until *word is no longer `value`, asleep; `sleepers` counts those whom a change must
  * wake. */
 static void sleep_until_change(int32_t *word, int32_t value, int32_t *sleepers) {
-    add(sleepers, 1);
+    atomic_add(sleepers, 1);
     while (get(word) == value)
         sleep_while(word, value);
-    add(sleepers, -1);
+    atomic_add(sleepers, -1);
 }
 
 static void change(int32_t *word, int32_t value, int32_t *sleepers) {
@@ -78,11 +78,11 @@ void meet(struct control *control, int32_t threads) {
         return;
     }
     int32_t generation = get(&control->generation);
-    if (add(&control->arrived, 1) + 1 < threads) {
+    if (atomic_add(&control->arrived, 1) + 1 < threads) {
         if (spin(control, &control->generation, generation))
             return;
         if (get(&control->patience) > 0)
-            add(&control->patience, -1);
+            atomic_add(&control->patience, -1);
         sleep_until_change(&control->generation, generation, &control->sleepers);
         return;
     }
@@ -92,7 +92,7 @@ void meet(struct control *control, int32_t threads) {
 }
 
 /* The next tile of this phase that nobody has taken. */
-int32_t draw_tile(struct control *control) { return add(&control->next_tile, 1); }
+int32_t draw_tile(struct control *control) { return atomic_add(&control->next_tile, 1); }
 
 static void announce_work(struct control *control) {
     change(&control->epoch, get(&control->epoch) + 1, &control->idle);
@@ -135,7 +135,7 @@ int32_t EXPORT(post_repack)(struct program *program, int32_t threads, int32_t ty
         do_repack_job(control);
     struct repack_job *job = &control->jobs[(uint32_t)control->posted % REPACK_JOBS];
     *job = (struct repack_job){type, columns, rows, first_row, pattern, source, target, 0};
-    add(&control->posted, 1);
+    atomic_add(&control->posted, 1);
     if (threads > 1)
         announce_work(control);
     return control->posted;

@@ -148,6 +148,77 @@ def sound(width: int = WIDTH) -> File:
     )
 
 
+YARN = {
+    "rope.scaling.type": (STRING, b"yarn"),
+    "rope.scaling.factor": (F32, 8.0),
+    "rope.scaling.original_context_length": (U32, 32),
+}
+HEAD_NORMS = {"blk.0.attn_q_norm.weight": (16,), "blk.0.attn_k_norm.weight": (16,)}
+POST_NORMS = {
+    "blk.0.post_attention_norm.weight": (WIDTH,),
+    "blk.0.post_ffw_norm.weight": (WIDTH,),
+}
+# What each architecture has more than llama: metadata, tensors; and which tensors it has not.
+MORE = {
+    "qwen2": ({}, {"blk.0.attn_q.bias": (WIDTH,)}, ()),
+    "qwen3": (YARN, HEAD_NORMS, ()),
+    "smollm3": ({}, {}, ()),
+    "granite": (
+        {
+            "attention.scale": (F32, 0.1),
+            "residual_scale": (F32, 0.2),
+            "embedding_scale": (F32, 12.0),
+            "logit_scale": (F32, 8.0),
+            "rope.scaling.finetuned": (BOOL, True),
+        },
+        {},
+        (),
+    ),
+    "phi3": (
+        {
+            "rope.scaling.attn_factor": (F32, 1.2),
+            "rope.scaling.original_context_length": (U32, 32),
+        },
+        {
+            "rope_factors_long.weight": (8,),
+            "rope_factors_short.weight": (8,),
+            "blk.0.attn_qkv.weight": (WIDTH, 2 * WIDTH),
+            "blk.0.ffn_up.weight": (WIDTH, 2 * WIDTH),
+        },
+        ("attn_q.", "attn_k.", "attn_v.", "ffn_gate.", "ffn_up."),
+    ),
+    "olmo2": (
+        {"attention.sliding_window": (U32, 20), **YARN},
+        POST_NORMS | {"blk.0.attn_q_norm.weight": (WIDTH,), "blk.0.attn_k_norm.weight": (16,)},
+        ("attn_norm.", "ffn_norm."),
+    ),
+    "gemma3": (
+        {
+            "attention.sliding_window": (U32, 20),
+            "attention.sliding_window_pattern": (U32, 6),
+            "rope.freq_base_swa": (F32, 1e4),
+            "final_logit_softcapping": (F32, 0.0),
+        },
+        HEAD_NORMS | POST_NORMS,
+        (),
+    ),
+}
+
+
+def sound_of(architecture: str) -> File:
+    """A file of that architecture with nothing wrong."""
+    metadata, tensors, without = MORE[architecture]
+    file = sound().with_value(b"general.architecture", STRING, architecture.encode())
+    renamed = tuple(
+        (key.replace(b"llama.", architecture.encode() + b"."), kind, value)
+        for key, kind, value in file.metadata
+    )
+    added = tuple((f"{architecture}.{key}".encode(), *row) for key, row in metadata.items())
+    kept = [row for row in file.tensors if not any(part.encode() in row.name for part in without)]
+    more = [Tensor(name.encode(), shape) for name, shape in tensors.items()]
+    return replace(file, metadata=renamed + added, tensors=(*kept, *more))
+
+
 LAST = b"blk.0.ffn_down.weight"
 
 
@@ -188,6 +259,12 @@ def _without(tensor: bytes) -> File:
 
 def _valued(key: str, kind: int, value: object) -> File:
     return sound().with_value(key.encode(), kind, value)
+
+
+def _of(architecture: str, key: str, kind: int, value: object) -> Callable[[], File]:
+    """A sound file of the architecture with one value that is not."""
+    name = f"{architecture}.{key}".encode()
+    return lambda: sound_of(architecture).with_value(name, kind, value)
 
 
 def _doubled_metadata() -> File:
@@ -306,6 +383,66 @@ HOSTILE: dict[str, tuple[Callable[[], bytes | File], str]] = {
     "rope base endless": (
         lambda: _valued("llama.rope.freq_base", F32, float("inf")),
         "broken_header",
+    ),
+    "rope base 1": (lambda: _valued("llama.rope.freq_base", F32, 1.0), "broken_header"),
+    "rope factor 0": (_of("qwen3", "rope.scaling.factor", F32, 0.0), "broken_header"),
+    "rope factor no number": (
+        _of("qwen3", "rope.scaling.factor", F32, float("nan")),
+        "broken_header",
+    ),
+    "rope scaling of nobody": (
+        _of("qwen3", "rope.scaling.type", STRING, b"spiral"),
+        "unknown_architecture",
+    ),
+    "yarn from no context": (
+        _of("qwen3", "rope.scaling.original_context_length", U32, 0),
+        "broken_header",
+    ),
+    "yarn beta 0": (_of("qwen3", "rope.scaling.yarn_beta_slow", F32, 0.0), "broken_header"),
+    "rope amplitude endless": (
+        _of("phi3", "rope.scaling.attn_factor", F32, float("inf")),
+        "broken_header",
+    ),
+    "long factors only": (
+        lambda: replace(
+            sound_of("phi3"),
+            tensors=tuple(row for row in sound_of("phi3").tensors if b"short" not in row.name),
+        ),
+        "missing_tensor",
+    ),
+    "rope factors misshapen": (
+        lambda: sound_of("phi3").with_tensor(b"rope_factors_short.weight", dimensions=(9,)),
+        "wrong_shape",
+    ),
+    "window beyond any context": (
+        _of("gemma3", "attention.sliding_window", U32, (1 << 32) - 1),
+        "broken_header",
+    ),
+    "window pattern 0": (
+        _of("gemma3", "attention.sliding_window_pattern", U32, 0),
+        "broken_header",
+    ),
+    "capped logits": (
+        _of("gemma3", "final_logit_softcapping", F32, 30.0),
+        "unknown_architecture",
+    ),
+    "multiplier 0": (_of("granite", "logit_scale", F32, 0.0), "broken_header"),
+    "multiplier no number": (
+        _of("granite", "attention.scale", F32, float("nan")),
+        "broken_header",
+    ),
+    "rope switch a number": (_of("granite", "rope.scaling.finetuned", U32, 1), "broken_header"),
+    "head norm misshapen": (
+        lambda: sound_of("qwen3").with_tensor(b"blk.0.attn_k_norm.weight", dimensions=(8,)),
+        "wrong_shape",
+    ),
+    "post norm misshapen": (
+        lambda: sound_of("gemma3").with_tensor(b"blk.0.post_ffw_norm.weight", dimensions=(8,)),
+        "wrong_shape",
+    ),
+    "stacked gate misshapen": (
+        lambda: sound_of("phi3").with_tensor(b"blk.0.ffn_up.weight", dimensions=(WIDTH, WIDTH)),
+        "wrong_shape",
     ),
     "odd rope": (lambda: _valued("llama.rope.dimension_count", U32, 7), "wrong_shape"),
     "tokens of another number": (

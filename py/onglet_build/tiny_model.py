@@ -7,6 +7,7 @@ vocabulary is no multiple of 8, heads * head_size is not the width, three query 
 
 import argparse
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -165,11 +166,18 @@ def _joined(word: list[str], pair: tuple[str, str]) -> list[str]:
 def write(path: Path, variant: Variant, *, architecture: str = "llama") -> None:
     """Writes the model of a variant to `path`."""
     writer = gguf.GGUFWriter(path, architecture)
-    _add_metadata(writer)
-    for name, matrix in weights(variant).items():
-        kind = kind_of(name, variant)
-        stored = gguf.quantize(matrix, kind)
-        writer.add_tensor(name, stored, raw_dtype=kind)
+    _add_sizes(writer)
+    add_tokens(writer)
+    add_tensors(writer, weights(variant), lambda name: kind_of(name, variant))
+
+
+def add_tensors(
+    writer: gguf.GGUFWriter, named: dict[str, numpy.ndarray], kind_of: Callable[[str], Type]
+) -> None:
+    """Adds the float32 weights in the type that `kind_of` says for each, and writes the file."""
+    for name, matrix in named.items():
+        kind = kind_of(name)
+        writer.add_tensor(name, gguf.quantize(matrix, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -179,7 +187,7 @@ def write(path: Path, variant: Variant, *, architecture: str = "llama") -> None:
 def weights(variant: Variant) -> dict[str, numpy.ndarray]:
     """The float32 weights before quantisation; a matrix is (rows, columns)."""
     random = numpy.random.Generator(numpy.random.PCG64(variant.seed))
-    named = {"token_embd.weight": _vocabulary_matrix(random)}
+    named = {"token_embd.weight": vocabulary_matrix(random)}
     for layer in range(LAYERS):
         shapes = {
             "attn_q": (HEADS * HEAD_SIZE, WIDTH),
@@ -191,16 +199,16 @@ def weights(variant: Variant) -> dict[str, numpy.ndarray]:
             "ffn_down": (WIDTH, HIDDEN),
         }
         for name, shape in shapes.items():
-            named[f"blk.{layer}.{name}.weight"] = _matrix(random, *shape)
+            named[f"blk.{layer}.{name}.weight"] = random_matrix(random, *shape)
         for name in ("attn_norm", "ffn_norm"):
             named[f"blk.{layer}.{name}.weight"] = _vector(random)
     named["output_norm.weight"] = _vector(random)
     if not variant.tied:
-        named["output.weight"] = _vocabulary_matrix(random)
+        named["output.weight"] = vocabulary_matrix(random)
     return named
 
 
-def _matrix(random: numpy.random.Generator, rows: int, columns: int) -> numpy.ndarray:
+def random_matrix(random: numpy.random.Generator, rows: int, columns: int) -> numpy.ndarray:
     return (random.standard_normal((rows, columns)) * 1.2 / columns**0.5).astype(float32)
 
 
@@ -208,7 +216,7 @@ def _vector(random: numpy.random.Generator) -> numpy.ndarray:
     return (1 + 0.2 * random.standard_normal(WIDTH)).astype(float32)
 
 
-def _vocabulary_matrix(random: numpy.random.Generator) -> numpy.ndarray:
+def vocabulary_matrix(random: numpy.random.Generator) -> numpy.ndarray:
     """Rows of bytes that are no letters are small, so that answers are readable; one ends turns."""
     rows = random.standard_normal((len(vocabulary()), WIDTH)).astype(float32)
     for token, text in enumerate(vocabulary()):
@@ -225,8 +233,7 @@ def kind_of(name: str, variant: Variant) -> Type:
     return variant.embedding if name.startswith(("token_embd", "output.")) else variant.matrices
 
 
-def _add_metadata(writer: gguf.GGUFWriter) -> None:
-    tokens = vocabulary()
+def _add_sizes(writer: gguf.GGUFWriter) -> None:
     writer.add_name("Tiny test model")
     writer.add_license("apache-2.0")
     writer.add_block_count(LAYERS)
@@ -240,6 +247,11 @@ def _add_metadata(writer: gguf.GGUFWriter) -> None:
     writer.add_rope_dimension_count(HEAD_SIZE)
     writer.add_rope_freq_base(10_000.0)
     writer.add_layer_norm_rms_eps(1e-5)
+
+
+def add_tokens(writer: gguf.GGUFWriter) -> None:
+    """The tokenizer of every tiny model."""
+    tokens = vocabulary()
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)

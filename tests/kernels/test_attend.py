@@ -5,7 +5,7 @@ import numpy
 import twins
 from numpy import float32
 
-from onglet.engine.plan import Attend, Project, Rope
+from onglet.engine.plan import Attend, Norm, Project, Rope, Yarn
 
 
 def random_attend(random: numpy.random.Generator):
@@ -21,13 +21,28 @@ def random_attend(random: numpy.random.Generator):
     if random.integers(2):
         factors = model.vector("factors", random.uniform(0.5, 4, dimensions // 2))
     pairing = str(random.choice(["adjacent", "halves"]))
-    rope = Rope(pairing, float(random.choice([10_000.0, 500_000.0])), dimensions, factors)
+    base, yarn = float(random.choice([10_000.0, 500_000.0])), Yarn(32)
+    scaled = {"stretch": 4.0, "amplitude": 1.2, "yarn": yarn} if random.random() < 0.3 else {}
+    rope = Rope(pairing, base, dimensions, factors, **scaled) if random.random() < 0.8 else None
     window = int(random.integers(1, 200)) if random.integers(2) else None
-    step = Attend("qkv", "a", heads, kv_heads, head_size, head_size**-0.5, rope, window)
+    shape = (heads, kv_heads, head_size, head_size**-0.5)
+    step = Attend("qkv", "a", *shape, rope, window, *head_norms(random, model, *shape))
     width = heads * head_size
     ones = numpy.eye(width, dtype=float32)
     model.add("ones", twins.Matrix("F32", ones.tobytes(), values=ones), width, width)
     return model, step
+
+
+def head_norms(random, model: cases.Model, heads: int, kv_heads: int, head_size: int, _):
+    """None, one for each head of q and k, or one for all heads of q and one for all of k."""
+    kind = random.integers(3)
+    if kind == 0:
+        return None, None
+    sizes = (head_size, head_size) if kind == 1 else (heads * head_size, kv_heads * head_size)
+    return tuple(
+        Norm("rms", model.vector(name, random.standard_normal(size)), 1e-5)
+        for name, size in zip(("q_norm", "k_norm"), sizes, strict=True)
+    )
 
 
 def sizes_of_steps(random: numpy.random.Generator, total: int, chunk: int) -> list[int]:
@@ -49,8 +64,8 @@ def test_attend(machine, case):
     buffers = {"qkv": inputs.shape[1], "a": width, "y": width}
     lowered = model.lower(operations, buffers, context=total, chunk=chunk)
     running = cases.engine(machine, model, lowered, 1 + case % 3)
-    factors = model.matrices["factors"].values if step.rope.factors else None
-    expected = twins.attend(step, inputs, factors)
+    weights = {name: matrix.values for name, matrix in model.matrices.items()}
+    expected = twins.attend(step, inputs, weights)
     position = 0
     for count in sizes_of_steps(random, total, chunk):
         cases.write_buffer(running, "qkv", inputs[position : position + count])

@@ -6,17 +6,19 @@ import pytest
 import twins
 from numpy import float32
 
-from onglet.engine.plan import Norm, Project
+from onglet.engine.plan import GATED, Norm, Project
 
 CHUNK = 16
 
 
 def random_project(random: numpy.random.Generator, kind: str):
-    """A model and its operation: gated or with several matrices, a norm, biases, a residual."""
+    """A model and its operation: gated or with several matrices, a norm, biases, a scale, a
+    residual. Gate and up are two matrices or one."""
     model = cases.Model()
     columns, gated = 32 * int(random.integers(1, 7)), bool(random.integers(2))
     if gated:
-        rows = [4 * int(random.integers(1, 12))] * 2
+        half, stacked = 4 * int(random.integers(1, 12)), bool(random.integers(2))
+        rows = [2 * half] if stacked else [half] * 2
     else:
         rows = [8 * int(random.integers(1, 8)) for _ in range(random.integers(1, 4))]
     types = [kind] * len(rows)
@@ -33,23 +35,25 @@ def random_project(random: numpy.random.Generator, kind: str):
             model.vector(f"b{index}", random.standard_normal(count)) if random.integers(3) else None
             for index, count in enumerate(rows)
         )
-    if not gated and random.integers(2):
+    if random.integers(2):
         residual = "y"
-    activation = "silu_gated" if gated else None
-    step = Project("x", names, "y", norm, biases, activation, residual)
-    return model, step, columns, rows[0] if gated else sum(rows)
+    activation = str(random.choice(GATED)) if gated else None
+    scale = float(random.choice([1.0, 0.22]))
+    step = Project("x", names, "y", norm, biases, activation, residual, scale)
+    return model, step, columns, sum(rows) // 2 if gated else sum(rows)
 
 
 def expected(model, step, x, before):
     if step.norm:
         x = twins.normalize(x, model.matrices[step.norm.weight].values, step.norm.epsilon)
     results = [twins.multiply(model.matrices[name], x) for name in step.weights]
-    if step.activation:
-        return twins.silu_gated(*results)
     for index, name in enumerate(step.biases or ()):
         bias = model.matrices[name].values if name else float32(0)
         results[index] = results[index] + bias
     result = numpy.concatenate(results, axis=1)
+    if step.activation:
+        result = twins.GATED[step.activation](*numpy.split(result, 2, axis=1))
+    result = result * float32(step.scale)
     return result + before if step.residual else result
 
 

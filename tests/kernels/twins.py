@@ -161,10 +161,22 @@ def silu_gated(gate: Array, up: Array) -> Array:
     return gate / (float32(1) + exponential(float32(0) - gate)) * up
 
 
+def gelu_gated(gate: Array, up: Array) -> Array:
+    inner = gate * (gate * gate * float32(-0.0713548163) - float32(1.59576912))
+    return gate / (float32(1) + exponential(inner)) * up
+
+
+GATED = {"silu_gated": silu_gated, "gelu_gated": gelu_gated}
+
+
+def add(x: Array, weight: Array, epsilon: float, residual: Array) -> Array:
+    return residual + normalize(x, weight, epsilon)
+
+
 def angles(rope, positions: Array, factors: Array | None) -> tuple[Array, Array]:
     """Cosines and sines (positions, pairs): fdlibm's polynomials in double, by quarter turns."""
     pairs = rope.dimensions // 2
-    frequencies = numpy.array([rope.base ** (-pair / pairs) for pair in range(pairs)])
+    frequencies = numpy.array(rope.frequencies())
     divisors = numpy.ones(pairs) if factors is None else factors.astype(numpy.float64)
     angle = positions.astype(numpy.float64)[:, None] * (frequencies / divisors)
     quarters = numpy.rint(angle * 0.63661977236758134308)
@@ -188,11 +200,14 @@ def angles(rope, positions: Array, factors: Array | None) -> tuple[Array, Array]
     quarter = quarters.astype(int) & 3
     cosine = numpy.choose(quarter, [c, -s, -c, s])
     sine = numpy.choose(quarter, [s, c, -s, -c])
-    return cosine.astype(float32), sine.astype(float32)
+    amplitude = float32(rope.amplitude)
+    return cosine.astype(float32) * amplitude, sine.astype(float32) * amplitude
 
 
 def rope(step, x: Array, positions: Array, factors: Array | None, scale: float) -> Array:
     """x: (tokens, heads, head_size), turned and scaled"""
+    if step.rope is None:
+        return x * float32(scale)
     cosine, sine = (part[:, None, :] for part in angles(step.rope, positions, factors))
     pairs = step.rope.dimensions // 2
     if step.rope.pairing == "halves":
@@ -205,12 +220,25 @@ def rope(step, x: Array, positions: Array, factors: Array | None, scale: float) 
     return turned
 
 
-def attend(step, inputs: Array, factors: Array | None = None) -> Array:
+def normalize_heads(x: Array, norm, weights: dict[str, Array]) -> Array:
+    """x: (tokens, heads, head_size): a norm of each head, or of all together, by its length"""
+    if norm is None:
+        return x
+    weight = weights[norm.weight]
+    if weight.shape[-1] == x.shape[2]:
+        return normalize(x, weight, norm.epsilon)
+    return normalize(x.reshape(len(x), -1), weight, norm.epsilon).reshape(x.shape)
+
+
+def attend(step, inputs: Array, weights: dict[str, Array]) -> Array:
     """inputs: (tokens, q k v side by side), positions from 0 -> (tokens, heads * head_size)"""
+    factors = weights[step.rope.factors] if step.rope and step.rope.factors else None
     count = len(inputs)
     positions = numpy.arange(count)
     x = inputs.reshape(count, -1, step.head_size)
     q, k, v = numpy.split(x, [step.heads, step.heads + step.kv_heads], axis=1)
+    q = normalize_heads(q, step.q_norm, weights)
+    k = normalize_heads(k, step.k_norm, weights)
     q = rope(step, q, positions, factors, step.scale)
     k = rope(step, k, positions, factors, 1.0)
     k = bfloat16_pairs(_even(k).T).T[:count]

@@ -21,10 +21,12 @@ from onglet_build.hostile_files import (
     F32,
     HOSTILE,
     I32,
+    MORE,
     STRING,
     U32,
     hostile_file,
     sound,
+    sound_of,
 )
 
 MUTATIONS = 100_000 if os.environ.get("ONGLET_FULL") else 5_000
@@ -189,9 +191,9 @@ def test_the_header_limit_holds_for_files_that_are_big_enough():
 def test_mutated_headers_are_read_or_refused():
     """0 uncaught, each within a second; memory is measured on a sample."""
     chance = random.Random(20261123)
-    data = sound().written()
+    files = [sound().written(), *(sound_of(name).written() for name in MORE)]
     for number in range(MUTATIONS):
-        changed = mutated(chance, data)
+        changed = mutated(chance, files[number % len(files)])
         measured = number % 100 == 0
         if measured:
             tracemalloc.start()
@@ -220,7 +222,7 @@ def mutated(chance: random.Random, data: bytes) -> bytes:
 
 
 def place(chance: random.Random, data: bytearray) -> int:
-    return chance.randrange(min(len(data), 1800) or 1)
+    return chance.randrange(min(len(data), 2400) or 1)
 
 
 def flip(chance: random.Random, data: bytearray) -> None:

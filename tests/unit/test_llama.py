@@ -78,7 +78,7 @@ def test_numbers_in_the_file_are_used():
 @pytest.mark.parametrize(
     ("key", "kind", "value", "code"),
     [
-        (b"llama.rope.scaling.type", STRING, b"linear", "unknown_architecture"),
+        (b"llama.rope.scaling.type", STRING, b"mrope", "unknown_architecture"),
         (b"llama.attention.value_length", U32, 8, "broken_header"),
         (b"llama.attention.head_count", U32, 64, "broken_header"),
         (b"general.architecture", STRING, b"__init__", "unknown_architecture"),

@@ -7,9 +7,12 @@ import pytest
 
 from onglet.engine.errors import Refused
 from onglet.engine.models import plan_for
-from onglet.engine.plan import OPERATIONS, Plan, Rope, Weight, weights_of
+from onglet.engine.plan import OPERATIONS, Add, Norm, Plan, Rope, Weight, Yarn, weights_of
 from onglet.engine.prepare import read_header
 from onglet_build.hostile_files import sound
+
+FFN_NORM = "blk.0.ffn_norm.weight"
+NORM = Norm("rms", FFN_NORM, 1e-5)
 
 
 @pytest.fixture
@@ -40,6 +43,33 @@ def test_a_plan_of_another_format_is_no_plan(plan):
         Plan.from_dict(plan.to_dict() | {"format": 2})
 
 
+def test_layers_of_another_kind(plan):
+    plan = replace(plan, layers=3, other_layer=plan.layer[:2], other_layers=(1,))
+    assert [number for _, number in plan.steps()] == [None, *[0] * 5, *[1] * 2, *[2] * 5, None]
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+def test_scaled_rope_survives_json(plan):
+    rope = Rope("halves", 1e4, 16, stretch=8.0, amplitude=1.2, yarn=Yarn(64))
+    plan = in_layer(plan, 1, rope=rope, q_norm=Norm("rms", "output_norm.weight", 1e-5))
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+def test_yarn_keeps_the_fast_pairs_and_stretches_the_slow_ones():
+    plain = Rope("halves", 1e4, 64).frequencies()
+    scaled = Rope("halves", 1e4, 64, stretch=8.0, yarn=Yarn(4096)).frequencies()
+    assert scaled[0] == plain[0]
+    assert scaled[-1] == plain[-1] / 8
+    shares = [ours / own for ours, own in zip(scaled, plain, strict=True)]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_factors_follow_the_context():
+    rope = Rope("halves", 1e4, 64, "short", long_factors="long", original_context=4096)
+    assert (rope.factors_in(4096), rope.factors_in(4097)) == ("short", "long")
+    assert Rope("halves", 1e4, 64, "always").factors_in(1 << 20) == "always"
+
+
 def test_steps_fill_in_the_layer(plan):
     steps = list(replace(plan, layers=2).steps())
     assert [number for _, number in steps] == [None, *[0] * 5, *[1] * 5, None]
@@ -57,7 +87,7 @@ def test_a_sound_plan_passes(plan):
 
 
 def test_an_operation_is_named_by_its_class():
-    assert sorted(OPERATIONS) == ["attend", "embed", "logits", "project"]
+    assert sorted(OPERATIONS) == ["add", "attend", "embed", "logits", "project"]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +103,11 @@ def test_an_operation_is_named_by_its_class():
         ("wrong_shape", lambda plan: in_layer(plan, 1, rope=Rope("adjacent", 1e4, 34))),
         ("wrong_shape", lambda plan: in_layer(plan, 1, rope=Rope("across", 1e4, 16))),
         ("wrong_shape", lambda plan: in_layer(plan, 2, residual="gone")),
+        ("wrong_shape", lambda plan: in_layer(plan, 1, k_norm=Norm("rms", FFN_NORM, 1e-5))),
+        (
+            "wrong_shape",
+            lambda plan: replace(plan, layer=(*plan.layer, Add("qkv", NORM, "x", "x"))),
+        ),
         ("missing_tensor", lambda plan: in_layer(plan, 0, biases=("gone", None, None))),
         (
             "unexpected_tensor",

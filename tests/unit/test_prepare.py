@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import pytest
 
+from onglet.engine.models import ARCHITECTURES
 from onglet.engine.prepare import CONTEXT, prepare
 from onglet_build import tiny_model, vendor
 from onglet_build.hostile_files import (
     ARRAY,
     BOOL,
     I32,
+    MORE,
     STRING,
     U32,
     VOCABULARY,
     File,
     sound,
+    sound_of,
 )
 
 
@@ -73,6 +76,12 @@ def test_every_type_with_kernels_is_prepared(tmp_path, variant):
     ready = prepare(data, len(data), name="models/Tiny-Chat." + variant + ".gguf")
     assert (ready.card["quantization"], ready.card["name"]) == (variant, "Tiny-Chat")
     assert len(ready.program.weights) >= 3 + 9 * tiny_model.LAYERS - 1
+
+
+@pytest.mark.parametrize("architecture", MORE)
+def test_every_architecture_is_prepared(architecture):
+    assert prepared(sound_of(architecture)).card["architecture"] == architecture
+    assert {*MORE, "llama"} == set(ARCHITECTURES)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,12 @@ class Tensor:
     source: int  # byte offset in the file
     bytes: int
 
+    def part(self, first: int, rows: int) -> "Tensor":
+        """Rows first .. first + rows as a tensor of its own."""
+        each = self.bytes // self.rows
+        source = self.source + first * each
+        return Tensor(f"{self.name}:{first}", self.type, rows, self.columns, source, rows * each)
+
     def weight(self) -> Weight:
         return Weight(self.type, (self.rows, self.columns))
 

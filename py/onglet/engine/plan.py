@@ -3,6 +3,7 @@
 A plan knows neither the file the weights lie in nor how an executor carries the operations out.
 """
 
+import math
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -11,7 +12,8 @@ from onglet.engine.errors import Refused
 
 FORMAT = 1
 NORMS = ("rms",)
-ACTIVATIONS = (None, "silu_gated")
+GATED = ("silu_gated", "gelu_gated")
+ACTIVATIONS = (None, *GATED)
 PAIRINGS = ("adjacent", "halves")
 
 
@@ -31,11 +33,56 @@ class Norm:
 
 
 @dataclass(frozen=True)
+class Yarn:
+    """Frequencies that turn often within the original context stay, slow ones are stretched, those
+    between are mixed. Source: Peng et al. 2023 (arXiv 2309.00071)."""
+
+    original_context: int
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+
+    def kept(self, base: float, pairs: int) -> list[float]:
+        """How much of each pair's own frequency stays: 1 all, 0 none."""
+        ends = (
+            pairs * math.log(self.original_context / (beta * math.tau)) / math.log(base)
+            for beta in (self.beta_fast, self.beta_slow)
+        )
+        low, high = (math.floor(next(ends)), math.ceil(next(ends)))
+        low, high = max(0, low), min(2 * pairs - 1, high)
+        places = ((pair - low) / max(0.001, high - low) for pair in range(pairs))
+        return [1 - min(1.0, max(0.0, place)) for place in places]
+
+
+@dataclass(frozen=True)
 class Rope:
+    """Angle of a pair: position * frequency, divided by `stretch` and by the weight `factors`
+    (1, dimensions / 2); in a context above `original_context` by `long_factors` instead."""
+
     pairing: str
     base: float
     dimensions: int
-    factors: str | None = None  # weight (1, dimensions / 2): divides the frequencies
+    factors: str | None = None
+    long_factors: str | None = None
+    original_context: int | None = None
+    stretch: float = 1.0
+    amplitude: float = 1.0  # times cosine and sine
+    yarn: Yarn | None = None
+
+    def frequencies(self) -> list[float]:
+        """Radians a position, for each pair, before the factors."""
+        pairs = self.dimensions // 2
+        own = [self.base ** (-pair / pairs) for pair in range(pairs)]
+        kept = self.yarn.kept(self.base, pairs) if self.yarn else [0.0] * pairs
+        return [
+            frequency / self.stretch * (1 - share) + frequency * share
+            for frequency, share in zip(own, kept, strict=True)
+        ]
+
+    def factors_in(self, context: int) -> str | None:
+        """The weight that divides the frequencies in a context of so many tokens."""
+        if self.original_context is None or context <= self.original_context:
+            return self.factors
+        return self.long_factors
 
 
 @dataclass(frozen=True)
@@ -50,7 +97,10 @@ class Embed:
 
 @dataclass(frozen=True)
 class Project:
-    """output = activation(norm(input) @ weights side by side + biases) + residual."""
+    """output = activation(norm(input) @ weights side by side + biases) * scale + residual.
+
+    A gated activation has two weights, gate and up, or one with the rows of both.
+    """
 
     op: ClassVar = "project"
     input: str
@@ -60,11 +110,15 @@ class Project:
     biases: tuple[str | None, ...] | None = None
     activation: str | None = None
     residual: str | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
 class Attend:
-    """Rope on q and k, k and v into the cache, causal attention of q over it. input: q, k, v."""
+    """Norm and rope on q and k, k and v into the cache, causal attention of q over it.
+
+    input: q, k, v side by side. A norm has a weight for one head, or for all heads together.
+    """
 
     op: ClassVar = "attend"
     input: str
@@ -73,8 +127,21 @@ class Attend:
     kv_heads: int
     head_size: int
     scale: float
-    rope: Rope
+    rope: Rope | None
     window: int | None = None
+    q_norm: Norm | None = None
+    k_norm: Norm | None = None
+
+
+@dataclass(frozen=True)
+class Add:
+    """output = residual + norm(input)."""
+
+    op: ClassVar = "add"
+    input: str
+    norm: Norm
+    residual: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +156,10 @@ class Logits:
     scale: float = 1.0
 
 
-OPERATIONS = {operation.op: operation for operation in (Embed, Project, Attend, Logits)}
+OPERATIONS = {operation.op: operation for operation in (Embed, Project, Attend, Add, Logits)}
+
+
+PARTS = ("before", "layer", "other_layer", "after")
 
 
 @dataclass(frozen=True)
@@ -104,6 +174,8 @@ class Plan:
     before: tuple
     layer: tuple  # weight names hold "{layer}"
     after: tuple
+    other_layer: tuple = ()  # what the layers of these numbers do instead
+    other_layers: tuple[int, ...] = ()
 
     def steps(self) -> tuple[tuple[object, int | None], ...]:
         """Every operation in order with its layer number, weight names filled in."""
@@ -114,10 +186,14 @@ class Plan:
         layers = [
             (_in_layer(operation, number), number)
             for number in range(self.layers)
-            for operation in self.layer
+            for operation in self.layer_of(number)
         ]
         once = [[(operation, None) for operation in part] for part in (self.before, self.after)]
         return (*once[0], *layers, *once[1])
+
+    def layer_of(self, number: int) -> tuple:
+        """The operations of a layer, "{layer}" not filled in."""
+        return self.other_layer if number in self.other_layers else self.layer
 
     def check(self) -> None:
         """Raises Refused if a weight is missing, left over, or of the wrong shape."""
@@ -128,21 +204,22 @@ class Plan:
         for name in self.weights:
             if name not in used:
                 raise Refused("unexpected_tensor", tensor=name)
-        for operation in self.layer:
-            for name in weights_of(operation):
-                self._check_alike(name)
+        shapes = {}
+        for number in range(self.layers):
+            for operation in self.layer_of(number):
+                for template in weights_of(operation):
+                    self._check_alike(template, number, shapes)
 
-    def _check_alike(self, template: str) -> None:
+    def _check_alike(self, template: str, number: int, shapes: dict) -> None:
         """A weight has one shape in every layer, so that one lowering serves them all."""
-        names = [_in_layer(template, number) for number in range(self.layers)]
-        for name in names:
-            if self.weights[name].shape != self.weights[names[0]].shape:
-                raise Refused("wrong_shape", tensor=name)
+        name = _in_layer(template, number)
+        if self.weights[name].shape != shapes.setdefault(template, self.weights[name].shape):
+            raise Refused("wrong_shape", tensor=name)
 
     def to_dict(self) -> dict:
         """The plan as JSON data."""
         data = {"format": FORMAT, **asdict(self)}
-        for part in ("before", "layer", "after"):
+        for part in PARTS:
             data[part] = [{"op": step.op, **asdict(step)} for step in getattr(self, part)]
         return data
 
@@ -156,8 +233,9 @@ class Plan:
             name: Weight(weight["type"], tuple(weight["shape"]))
             for name, weight in data.pop("weights").items()
         }
-        parts = {name: _operations(data.pop(name)) for name in ("before", "layer", "after")}
-        return cls(weights=weights, **parts, **data)
+        parts = {name: _operations(data.pop(name)) for name in PARTS}
+        others = tuple(data.pop("other_layers"))
+        return cls(weights=weights, **parts, other_layers=others, **data)
 
     def width_of(self, buffer: str) -> int:
         if buffer not in self.buffers:
@@ -180,14 +258,17 @@ class Plan:
             raise Refused("unknown_type", type=self.weights[name].type, tensor=name)
 
 
+NORM_FIELDS = ("norm", "q_norm", "k_norm")
+
+
 def weights_of(operation) -> list[str]:
     """The names of the weights an operation reads."""
     names = [getattr(operation, "weight", None), *getattr(operation, "weights", ())]
     names += getattr(operation, "biases", None) or ()
-    if getattr(operation, "norm", None):
-        names.append(operation.norm.weight)
+    for norm in NORM_FIELDS:
+        names.append(getattr(getattr(operation, norm, None), "weight", None))
     if getattr(operation, "rope", None):
-        names.append(operation.rope.factors)
+        names += [operation.rope.factors, operation.rope.long_factors]
     return [name for name in names if name]
 
 
@@ -197,13 +278,19 @@ def _operations(rows: list) -> tuple:
 
 def _operation(row: dict):
     kind = OPERATIONS[row.pop("op")]
-    for name, nested in (("norm", Norm), ("rope", Rope)):
+    if row.get("rope") is not None:
+        row["rope"] = _rope(row["rope"])
+    for name in NORM_FIELDS:
         if row.get(name) is not None:
-            row[name] = nested(**row[name])
+            row[name] = Norm(**row[name])
     for name in ("weights", "biases"):
         if row.get(name) is not None:
             row[name] = tuple(row[name])
     return kind(**row)
+
+
+def _rope(row: dict) -> Rope:
+    return Rope(**row | {"yarn": row["yarn"] and Yarn(**row["yarn"])})
 
 
 def _in_layer(part, number: int):
@@ -239,7 +326,7 @@ def _check_project(plan: Plan, step: Project) -> None:
         plan.expect_vector(name, count)
     if step.activation not in ACTIVATIONS:
         raise ValueError(f"no activation {step.activation!r}")
-    fits = rows == [out, out] if step.activation == "silu_gated" else sum(rows) == out
+    fits = rows in ([out, out], [2 * out]) if step.activation in GATED else sum(rows) == out
     if not fits:
         raise Refused("wrong_shape", tensor=step.weights[0])
     if step.residual is not None and plan.width_of(step.residual) != out:
@@ -253,13 +340,32 @@ def _check_attend(plan: Plan, step: Attend) -> None:
         and step.heads % step.kv_heads == 0
         and plan.width_of(step.input) == (step.heads + 2 * step.kv_heads) * step.head_size
         and plan.width_of(step.output) == step.heads * step.head_size
-        and 0 < step.rope.dimensions <= step.head_size
-        and step.rope.dimensions % 2 == 0
-        and step.rope.pairing in PAIRINGS
+        and (step.rope is None or _fits_head(step.rope, step.head_size))
     )
     if not fits:
         raise Refused("wrong_shape", tensor=step.input)
-    plan.expect_vector(step.rope.factors, step.rope.dimensions // 2)
+    for name in (step.rope.factors, step.rope.long_factors) if step.rope else ():
+        plan.expect_vector(name, step.rope.dimensions // 2)
+    for norm, heads in ((step.q_norm, step.heads), (step.k_norm, step.kv_heads)):
+        _check_norm(plan, norm, step.head_size * (heads if of_all_heads(plan, step) else 1))
+
+
+def _fits_head(rope: Rope, head_size: int) -> bool:
+    even = rope.dimensions % 2 == 0
+    return 0 < rope.dimensions <= head_size and even and rope.pairing in PAIRINGS
+
+
+def of_all_heads(plan: Plan, step: Attend) -> bool:
+    """Whether q (and so k) has one norm of all heads together, not one of each head."""
+    norm = step.q_norm and plan.weights.get(step.q_norm.weight)
+    return norm is not None and norm.shape[1] != step.head_size
+
+
+def _check_add(plan: Plan, step: Add) -> None:
+    width = plan.width_of(step.input)
+    if not width == plan.width_of(step.residual) == plan.width_of(step.output):
+        raise Refused("wrong_shape", tensor=step.output)
+    _check_norm(plan, step.norm, width)
 
 
 def _check_logits(plan: Plan, step: Logits) -> None:
@@ -274,5 +380,6 @@ CHECKS = {
     "embed": _check_embed,
     "project": _check_project,
     "attend": _check_attend,
+    "add": _check_add,
     "logits": _check_logits,
 }

@@ -8,8 +8,9 @@ import struct
 from dataclasses import dataclass, field
 
 from onglet.engine.errors import Refused
-from onglet.engine.plan import Attend, Embed, Logits, Plan, Project
+from onglet.engine.plan import GATED, Add, Attend, Embed, Logits, Plan, Project, of_all_heads
 from onglet.engine.program_table import (
+    ACTIVATIONS,
     BLOCK,
     FORMAT,
     HEADER,
@@ -143,7 +144,8 @@ class Lowering:
 
     def _place_words(self) -> None:
         """The words come first, at a fixed address; their number is known before they are made."""
-        self.ropes = {step.rope: None for step, _ in self.steps if isinstance(step, Attend)}
+        attends = [step for step, _ in self.steps if isinstance(step, Attend)]
+        self.ropes = {step.rope: None for step in attends if step.rope}
         count = len(HEADER) + OPERATION_WORDS * (len(self.steps) + len(self.ropes))
         self.frequencies = _rounded(WORDS_ADDRESS + 4 * count, 8)
         doubles = sum(rope.dimensions // 2 for rope in self.ropes)
@@ -243,8 +245,8 @@ class Lowering:
 
     def _place_parts(self, names: tuple[str, ...], patterns: tuple[str, ...]) -> list[dict]:
         parts = []
-        for name, pattern in zip(names, patterns, strict=True):
-            tensor = self.tensors[name]
+        for tensor, pattern in self._parts_of(names, patterns):
+            name = tensor.name
             code, block_bytes = self._kind(tensor, pattern)
             if pattern == "up":  # shares the blocks of its gate
                 if parts[-1]["type"] != code:
@@ -259,6 +261,15 @@ class Lowering:
             else:
                 parts.append({"weight": address, "type": code, "blocks": blocks})
         return parts
+
+    def _parts_of(self, names: tuple[str, ...], patterns: tuple[str, ...]) -> list[tuple]:
+        """The tensors with their patterns; gate and up stacked in one tensor are two."""
+        tensors = [self.tensors[name] for name in names]
+        if patterns == ("stacked",):
+            half = tensors[0].rows // 2
+            tensors = [tensors[0].part(0, half), tensors[0].part(half, half)]
+            patterns = ("gate", "up")
+        return list(zip(tensors, patterns, strict=True))
 
     def _beside(self, parts: list[dict], code: int, name: str, size: int) -> int:
         """Directly behind the last matrix when it has the same type, else anywhere."""
@@ -312,9 +323,10 @@ class Lowering:
             self._emit(
                 "angles",
                 pairs=pairs,
-                factors=self._vector(rope.factors),
+                factors=self._vector(rope.factors_in(self.context)),
                 frequencies=frequencies,
                 table=table,
+                amplitude=_float_bits(rope.amplitude),
             )
             frequencies += 8 * pairs
 
@@ -330,23 +342,36 @@ class Lowering:
         )
 
     def _emit_project(self, step: Project, name: str, layer) -> None:
-        gated = step.activation == "silu_gated"
+        gated = step.activation in GATED
         if step.input == step.output:
             raise ValueError("a projection cannot write the buffer it reads")
         patterns = ("gate", "up") if gated else ("plain",) * len(step.weights)
+        if gated and len(step.weights) == 1:
+            patterns = ("stacked",)
         for weight in step.weights:
-            if self.tensors[weight].rows % (ROWS // 2 if gated else ROWS):
+            if self.tensors[weight].rows % (ROWS // 2 if len(patterns) > 1 and gated else ROWS):
                 raise Refused("wrong_shape", tensor=weight)
         self._emit(
             "project",
             **self._input(step),
             **self._parts(step.weights, patterns),
             biases=self._biases(step, gated, name),
-            gated=int(gated),
+            activation=ACTIVATIONS[step.activation],
             residual=self.buffers[step.residual] if step.residual else 0,
             output=self.buffers[step.output],
             width=self.plan.buffers[step.output],
-            scale=_float_bits(1.0),
+            scale=_float_bits(step.scale),
+        )
+
+    def _emit_add(self, step: Add, name: str, layer) -> None:
+        self._emit(
+            "add",
+            input=self.buffers[step.input],
+            norm=self._vector(step.norm.weight),
+            epsilon=_float_bits(step.norm.epsilon),
+            residual=self.buffers[step.residual],
+            output=self.buffers[step.output],
+            columns=self.plan.buffers[step.input],
         )
 
     def _emit_logits(self, step: Logits, name: str, layer) -> None:
@@ -410,15 +435,25 @@ class Lowering:
             kv_heads=step.kv_heads,
             head_size=step.head_size,
             scale=_float_bits(step.scale),
-            halves=int(step.rope.pairing == "halves"),
-            pairs=step.rope.dimensions // 2,
-            angles=self.tables[step.rope],
+            halves=int(step.rope is not None and step.rope.pairing == "halves"),
+            pairs=step.rope.dimensions // 2 if step.rope else 0,
+            angles=self.tables[step.rope] if step.rope else 0,
             keys=self.layout.place(f"keys {name}", size),
             values=self.layout.place(f"values {name}", size),
             capacity=capacity,
             window=step.window or 0,
             partials=self.partials,
+            **self._head_norms(step),
         )
+
+    def _head_norms(self, step: Attend) -> dict:
+        norms = [norm for norm in (step.q_norm, step.k_norm) if norm]
+        return {
+            "q_norm": self._vector(step.q_norm and step.q_norm.weight),
+            "k_norm": self._vector(step.k_norm and step.k_norm.weight),
+            "epsilon": _float_bits(norms[0].epsilon if norms else 0.0),
+            "of_all_heads": int(of_all_heads(self.plan, step)),
+        }
 
     def _words(self) -> tuple[int, ...]:
         self.header["operations"] = len(self.operations)
@@ -427,9 +462,9 @@ class Lowering:
             words += operation + [0] * (OPERATION_WORDS - len(operation))
         words += [0] * ((self.frequencies - WORDS_ADDRESS) // 4 - len(words))
         for rope in self.ropes:
-            pairs = rope.dimensions // 2
-            doubles = [rope.base ** (-pair / pairs) for pair in range(pairs)]
-            words += struct.unpack(f"<{2 * pairs}i", struct.pack(f"<{pairs}d", *doubles))
+            doubles = rope.frequencies()
+            packed = struct.pack(f"<{len(doubles)}d", *doubles)
+            words += struct.unpack(f"<{2 * len(doubles)}i", packed)
         return tuple(word - (1 << 32) if word >= 1 << 31 else word for word in words)
 
 
@@ -437,6 +472,7 @@ EMITTERS = {
     Embed: Lowering._emit_embed,
     Project: Lowering._emit_project,
     Attend: Lowering._emit_attend,
+    Add: Lowering._emit_add,
     Logits: Lowering._emit_logits,
 }
 

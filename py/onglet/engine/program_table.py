@@ -17,6 +17,7 @@ TYPES = {
     "Q8_0": (8, 272),
     "BF16": (30, 512),
 }
+ACTIVATIONS = {None: 0, "silu_gated": 1, "gelu_gated": 2}
 PATTERNS = {"plain": 0, "gate": 1, "up": 2, "vector": 3}
 
 # The structs of wasm_kernels/program.h, field by field: every field is one word.
@@ -33,13 +34,13 @@ HEADER = (
 PART = ("weight", "type", "blocks")
 OPERATIONS = {
     "embed": (1, ("kind", "weight", "type", "columns", "output", "scale")),
-    "angles": (2, ("kind", "pairs", "factors", "frequencies", "table")),
+    "angles": (2, ("kind", "pairs", "factors", "frequencies", "table", "amplitude")),
     "project": (
         3,
         (
             *("kind", "input", "columns", "norm", "epsilon", "parts"),
             *(f"part{number}.{name}" for number in range(PARTS) for name in PART),
-            *("biases", "gated", "residual", "output", "width", "scale", "last_rows"),
+            *("biases", "activation", "residual", "output", "width", "scale", "last_rows"),
             *("partials", "heads", "head_size", "window"),
         ),
     ),
@@ -48,6 +49,8 @@ OPERATIONS = {
         (
             *("kind", "input", "output", "heads", "kv_heads", "head_size", "scale", "halves"),
             *("pairs", "angles", "keys", "values", "capacity", "window", "partials"),
+            *("q_norm", "k_norm", "epsilon", "of_all_heads"),
         ),
     ),
+    "add": (5, ("kind", "input", "norm", "epsilon", "residual", "output", "columns")),
 }

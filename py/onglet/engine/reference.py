@@ -13,7 +13,7 @@ from numpy import float32
 
 from onglet.engine.gguf import HEADER_LIMIT, Tensor, read_header
 from onglet.engine.models import plan_for
-from onglet.engine.plan import Attend, Embed, Logits, Norm, Plan, Project, Rope
+from onglet.engine.plan import GATED, Add, Attend, Embed, Logits, Norm, Plan, Project, Rope
 
 Array = numpy.ndarray
 BLOCK = 32  # values that share a scale
@@ -90,10 +90,12 @@ class Cache:
 
 @dataclass(frozen=True)
 class Model:
-    """A plan with its weights, each a float32 matrix (rows, columns)."""
+    """A plan with its weights, each a float32 matrix (rows, columns), for a context of so many
+    tokens (None: what the model was made for)."""
 
     plan: Plan
     weights: dict[str, Array]
+    context: int | None = None
 
     @classmethod
     def read(cls, path: Path) -> "Model":
@@ -128,6 +130,10 @@ class Model:
                 break
         return answer
 
+    @property
+    def _context(self) -> int:
+        return self.context or self.plan.context_length
+
     def _run(self, step, layer: int | None, buffers: dict, tokens: Array, cache: Cache) -> Array:
         match step:
             case Embed():
@@ -135,7 +141,9 @@ class Model:
             case Project():
                 return project(step, self.weights, buffers)
             case Attend():
-                return attend(step, self.weights, buffers, cache, layer)
+                return attend(step, self.weights, buffers, cache, layer, self._context)
+            case Add():
+                return add(step, self.weights, buffers)
             case Logits():
                 return logits(step, self.weights, buffers)
 
@@ -152,11 +160,25 @@ def project(step: Project, weights: dict[str, Array], buffers: dict[str, Array])
     for index, name in enumerate(step.biases or ()):
         if name is not None:
             results[index] = results[index] + weights[name]
-    if step.activation == "silu_gated":
-        gate, up = results
-        results = [gate * (0.5 + 0.5 * numpy.tanh(0.5 * gate)) * up]
     result = numpy.concatenate(results, axis=1)
+    if step.activation in GATED:
+        gate, up = numpy.split(result, 2, axis=1)
+        result = ACTIVATE[step.activation](gate) * up
+    result = result * float32(step.scale)
     return result if step.residual is None else result + buffers[step.residual]
+
+
+def silu(x: Array) -> Array:
+    """x times the logistic function of x."""
+    return x * (0.5 + 0.5 * numpy.tanh(0.5 * x))
+
+
+def gelu(x: Array) -> Array:
+    """The approximation by tanh. Source: Hendrycks and Gimpel 2016 (arXiv 1606.08415)."""
+    return 0.5 * x * (1 + numpy.tanh((2 / numpy.pi) ** 0.5 * (x + 0.044715 * x**3)))
+
+
+ACTIVATE = {"silu_gated": silu, "gelu_gated": gelu}
 
 
 def attend(
@@ -165,14 +187,17 @@ def attend(
     buffers: dict[str, Array],
     cache: Cache,
     layer: int,
+    context: int = 0,
 ) -> Array:
-    """(tokens, heads * head_size)"""
+    """(tokens, heads * head_size); `context` chooses among rope factors."""
     count = len(buffers[step.input])
     heads = buffers[step.input].reshape(count, -1, step.head_size)
     q, k, v = numpy.split(heads, [step.heads, step.heads + step.kv_heads], axis=1)
     positions = cache.position + numpy.arange(count)
-    k, v = cache.append(layer, rope(step.rope, weights, k, positions), v)
-    q = rope(step.rope, weights, q, positions)
+    q, k = _headwise(q, step.q_norm, weights), _headwise(k, step.k_norm, weights)
+    if step.rope:
+        q, k = (rope(step.rope, weights, part, positions, context) for part in (q, k))
+    k, v = cache.append(layer, k, v)
     group = step.heads // step.kv_heads
     k, v = k.repeat(group, axis=1), v.repeat(group, axis=1)
     scores = numpy.einsum("thd,phd->htp", q, k, optimize=True) * float32(step.scale)
@@ -181,20 +206,28 @@ def attend(
     return mixed.reshape(count, -1)
 
 
+def add(step: Add, weights: dict[str, Array], buffers: dict[str, Array]) -> Array:
+    """(tokens, width)"""
+    return buffers[step.residual] + _normed(buffers[step.input], step.norm, weights)
+
+
 def logits(step: Logits, weights: dict[str, Array], buffers: dict[str, Array]) -> Array:
     """(tokens, vocabulary)"""
     x = _normed(buffers[step.input], step.norm, weights)
     return x @ weights[step.weight].T * float32(step.scale)
 
 
-def rope(step: Rope, weights: dict[str, Array], x: Array, positions: Array) -> Array:
+def rope(
+    step: Rope, weights: dict[str, Array], x: Array, positions: Array, context: int = 0
+) -> Array:
     """Turns each pair of the first `dimensions` values of x (tokens, heads, head_size)."""
-    pairs = step.dimensions // 2
-    frequencies = step.base ** (-numpy.arange(pairs) / pairs)
-    if step.factors is not None:
-        frequencies = frequencies / weights[step.factors][0]
+    pairs, factors = step.dimensions // 2, step.factors_in(context)
+    frequencies = numpy.array(step.frequencies())
+    if factors is not None:
+        frequencies = frequencies / weights[factors][0]
     angles = numpy.outer(positions, frequencies)[:, None, :]
-    cos, sin = numpy.cos(angles).astype(float32), numpy.sin(angles).astype(float32)
+    both = numpy.cos(angles), numpy.sin(angles)
+    cos, sin = ((part * step.amplitude).astype(float32) for part in both)
     if step.pairing == "adjacent":
         first, second = slice(0, step.dimensions, 2), slice(1, step.dimensions, 2)
     else:
@@ -207,12 +240,19 @@ def rope(step: Rope, weights: dict[str, Array], x: Array, positions: Array) -> A
 
 def rms(x: Array, weight: Array, epsilon: float) -> Array:
     """x over its root mean square, times weight."""
-    mean = numpy.mean(x * x, axis=1, keepdims=True, dtype=float32)
+    mean = numpy.mean(x * x, axis=-1, keepdims=True, dtype=float32)
     return x / numpy.sqrt(mean + float32(epsilon)) * weight
 
 
 def _normed(x: Array, norm: Norm | None, weights: dict[str, Array]) -> Array:
     return x if norm is None else rms(x, weights[norm.weight], norm.epsilon)
+
+
+def _headwise(x: Array, norm: Norm | None, weights: dict[str, Array]) -> Array:
+    """x (tokens, heads, head_size) after a norm of each head, or of all heads together."""
+    if norm is None or weights[norm.weight].shape[1] == x.shape[2]:
+        return _normed(x, norm, weights)
+    return _normed(x.reshape(len(x), -1), norm, weights).reshape(x.shape)
 
 
 def _softmax(scores: Array) -> Array:
