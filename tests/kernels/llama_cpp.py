@@ -7,14 +7,14 @@ llama.cpp's own stands between its numbers and ours.
 """
 
 import ctypes
-import glob
 import struct
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import numpy
-import xllamacpp
+
+from onglet_build import vendor
 
 VOCABULARY_ONLY = 72  # offset in the model's settings
 CONTEXT, FLASH_ATTENTION, KEY_TYPE = 0, 52, 104  # offsets in the context's settings
@@ -73,8 +73,8 @@ def _listen(level, text, _):
 
 @cache
 def library() -> ctypes.CDLL:
-    (path,) = glob.glob(f"{xllamacpp.__path__[0]}/*.so")
-    loaded = ctypes.CDLL(path)
+    (path,) = vendor.package("xllamacpp").folder.glob("xllamacpp/*.so")
+    loaded = ctypes.CDLL(str(path))
     for name, (result, arguments) in SIGNATURES.items():
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
