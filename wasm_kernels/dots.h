@@ -1,67 +1,46 @@
-/* What matvec.c and matmul.c share: packed blocks, and the ways of multiplying 8 rows with a word
- * of activations. Knows nothing of operations. */
+/* What matvec.c and matmul.c share: the ways of multiplying 8 rows of a block with some tokens.
+ * Knows nothing of operations.
+ *
+ * The words of activations lie as the words of weights: word w of token t of a tile of `width`
+ * tokens is word w * width + t of its slot. All ways give the same exact integers. */
 #ifndef ONGLET_DOTS_H
 #define ONGLET_DOTS_H
 
-#include "kernels.h"
-#include "numbers.h"
+#include "blocks.h"
 
-/* Something of 8 rows: of rows 0..3 and of rows 4..7. */
-struct rows {
-    v128 low, high;
-};
+/* How bytes of weights, 0 .. greatest_byte of their type, are multiplied:
+ * BYTES   the relaxed dot adds up 4 products in 32 bits
+ * NARROW  x64 before VNNI adds up 2 products in 16 bits; so much of it fits there: a whole block of
+ *         nibbles (8 x 2 x 15 x 127 = 30480)
+ * WIDE    the same, one octet of columns (2 x 2 x 63 x 127 = 32004)
+ * PAIRS   weights and activations in 16 bits: everywhere, half as fast */
+enum way { BYTES, NARROW, WIDE, PAIRS };
+
+INLINE int32_t greatest_byte(int32_t type) {
+    switch (type) {
+    case Q2_K: return 3;
+    case Q3_K: return 7;
+    case MXFP4: return 24;
+    case Q5_0:
+    case Q5_1: return 31;
+    case Q6_K: return 63;
+    case Q8_0:
+    case IQ4_NL: return 255;
+    default: return 15;
+    }
+}
+
+INLINE enum way way_of(int32_t type, enum dot dot) {
+    int32_t greatest = greatest_byte(type);
+    if (dot != DOT_SATURATING)
+        return dot == DOT_NONE ? PAIRS : BYTES;
+    return greatest > 63 ? PAIRS : greatest > 15 ? WIDE : NARROW;
+}
+
+INLINE struct rows no_rows(void) { return (struct rows){v128_zero(), v128_zero()}; }
 
 INLINE struct rows add_sums(struct rows a, struct rows b) {
     return (struct rows){f32x4_add(a.low, b.low), f32x4_add(a.high, b.high)};
-}
-
-/* What the packed value of a weight is above the true one, as it is multiplied. */
-INLINE int32_t offset_of(int32_t type, enum dot dot) {
-    return type == Q4_0 ? 8 : type == Q8_0 && dot != DOT_SIGNED ? 128 : 0;
-}
-
-/* Packed blocks as structs: a member's offset becomes part of the load instruction, a sum of a
- * pointer and a number does not. */
-struct nibble_block {
-    struct rows octets[4]; /* 8 columns each */
-    v128 scales, minima;
-};
-
-struct byte_block {
-    struct rows groups[8]; /* 4 columns each */
-    v128 scales;
-};
-
-/* Eight half-precision scales times 2^-112. */
-INLINE struct rows small_scales(v128 halves, v128 half_bits) {
-    return (struct rows){v128_and(i32x4_shl(i32x4_low_i16x8(halves), 13), half_bits),
-                         v128_and(i32x4_shl(i32x4_high_i16x8(halves), 13), half_bits)};
-}
-
-#if HAS_BYTE_DOT
-/* sums += rows x 4 columns, in i32 lanes */
-INLINE void dot_add(struct rows *sums, v128 low, v128 high, v128 four) {
-    sums->low = i8x16_dot_add(four, low, sums->low);
-    sums->high = i8x16_dot_add(four, high, sums->high);
-}
-
-/* The same in i16 lanes, for x64 before VNNI: eight such sums of nibbles fit (8 x 2 x 15 x 127 =
- * 30480). */
-INLINE void dot_pairs(struct rows *sums, v128 low, v128 high, v128 four) {
-    sums->low = i16x8_add(sums->low, i8x16_dot_pairs(four, low));
-    sums->high = i16x8_add(sums->high, i8x16_dot_pairs(four, high));
-}
-#endif
-
-/* sums += rows x 2 columns, in 16-bit products */
-INLINE void dot_two(struct rows *sums, v128 low, v128 high, v128 two) {
-    sums->low = i32x4_add(sums->low, i16x8_dot(low, two));
-    sums->high = i32x4_add(sums->high, i16x8_dot(high, two));
-}
-
-/* The block that a slot of activations belongs to. */
-INLINE int32_t block_of_slot(const struct activation *x, int32_t slot, int32_t blocks) {
-    return slot < blocks ? slot : x->extras[1 + slot - blocks];
 }
 
 INLINE struct rows multiply_add(struct rows sums, v128 low, v128 high, v128 x) {
@@ -69,40 +48,151 @@ INLINE struct rows multiply_add(struct rows sums, v128 low, v128 high, v128 x) {
                          f32x4_add(sums.high, f32x4_mul(high, x))};
 }
 
-/* Two neighbouring columns of 8 rows: four vectors even low, even high, odd low, odd high. */
-struct two_columns {
-    v128 even_low, even_high, odd_low, odd_high;
-};
-
-INLINE struct two_columns load_columns(const uint8_t *weights, int32_t type, int32_t pair) {
-    if (type == F32) {
-        const uint8_t *from = weights + (size_t)pair * 64;
-        return (struct two_columns){v128_load(from), v128_load(from + 16), v128_load(from + 32),
-                                    v128_load(from + 48)};
-    }
-    v128 low = v128_load(weights + (size_t)pair * 32),
-         high = v128_load(weights + (size_t)pair * 32 + 16);
-    v128 upper = i32x4_splat((int32_t)0xffff0000u);
-    return (struct two_columns){i32x4_shl(low, 16), i32x4_shl(high, 16), v128_and(low, upper),
-                                v128_and(high, upper)};
+/* The block that a slot of activations belongs to. */
+INLINE int32_t block_of_slot(const struct activation *x, int32_t slot, int32_t blocks) {
+    return slot < blocks ? slot : x->extras[1 + slot - blocks];
 }
 
-/* 8 rows unpacked: quants as bytes (column / 4, 8, 4) or i16 pairs (column / 2, 8, 2), and f32
- * scales and minima (block, 8). For F32 and bfloat16 `quants` is the packed matrix itself. */
-struct panel {
-    const uint8_t *quants;
-    const float *scales, *minima;
-};
+/* Word `index` of a slot, in all lanes. index: a constant where speed counts. */
+INLINE v128 word_splat(const v128 *words, uint32_t index) {
+    v128 four = v128_load(&words[index / 4]);
+    switch (index % 4) {
+    case 0: return i32x4_lane0_splat(four);
+    case 1: return i32x4_lane1_splat(four);
+    case 2: return i32x4_lane2_splat(four);
+    default: return i32x4_lane3_splat(four);
+    }
+}
+
+/* Keeps two sums in their registers, so that clang does not order the sums of a tile for its own
+ * taste and spill them: the store of a spilled sum lies on the critical path. */
+INLINE void pin(struct rows *sums) {
+#ifdef __wasm__
+    __asm__("" : "+r"(sums->low), "+r"(sums->high));
+#else
+    (void)sums;
+#endif
+}
+
+INLINE void widen(struct rows *sums, struct rows pairs, v128 ones) {
+    sums->low = i32x4_add(sums->low, i16x8_dot(pairs.low, ones));
+    sums->high = i32x4_add(sums->high, i16x8_dot(pairs.high, ones));
+}
+
+/* sums += one word of weights x one word of activations of each token */
+INLINE void dot_word(struct rows sums[], enum way way, struct rows weights, const v128 *x,
+                     uint32_t word, uint32_t width) {
+    for (uint32_t token = 0; token < width; token++) {
+        v128 columns = word_splat(x, word * width + token);
+        struct rows *sum = &sums[token];
+        if (way == PAIRS) {
+            sum->low = i32x4_add(sum->low, i16x8_dot(weights.low, columns));
+            sum->high = i32x4_add(sum->high, i16x8_dot(weights.high, columns));
+        }
+#if HAS_BYTE_DOT
+        if (way == BYTES) {
+            sum->low = i8x16_dot_add(columns, weights.low, sum->low);
+            sum->high = i8x16_dot_add(columns, weights.high, sum->high);
+        }
+        if (way == NARROW) {
+            sum->low = i16x8_add(sum->low, i8x16_dot_pairs(columns, weights.low));
+            sum->high = i16x8_add(sum->high, i8x16_dot_pairs(columns, weights.high));
+        }
+#endif
+        pin(sum);
+    }
+}
+
+#if HAS_BYTE_DOT
+/* sums += an octet x two words of activations of each token */
+INLINE void dot_wide(struct rows sums[], const struct octet *weights, const v128 *x, uint32_t word,
+                     uint32_t width, v128 ones) {
+    for (uint32_t token = 0; token < width; token++) {
+        v128 first = word_splat(x, word * width + token);
+        v128 second = word_splat(x, (word + 1) * width + token);
+        struct rows pairs = {i16x8_add(i8x16_dot_pairs(first, weights->first.low),
+                                       i8x16_dot_pairs(second, weights->second.low)),
+                             i16x8_add(i8x16_dot_pairs(first, weights->first.high),
+                                       i8x16_dot_pairs(second, weights->second.high))};
+        widen(&sums[token], pairs, ones);
+        pin(&sums[token]);
+    }
+}
+#endif
+
+INLINE struct rows even_bytes(struct rows words, v128 mask) {
+    return (struct rows){v128_and(words.low, mask), v128_and(words.high, mask)};
+}
+
+INLINE struct rows odd_bytes(struct rows words) {
+    return (struct rows){u16x8_shr(words.low, 8), u16x8_shr(words.high, 8)};
+}
+
+/* sums += octet `octet` of a block x the same columns of each token */
+INLINE void dot_octet(struct rows sums[], enum way way, const struct octet *weights, const v128 *x,
+                      uint32_t octet, uint32_t width, v128 constant) {
+    if (way == PAIRS) {
+        dot_word(sums, way, even_bytes(weights->first, constant), x, 4 * octet, width);
+        dot_word(sums, way, even_bytes(weights->second, constant), x, 4 * octet + 1, width);
+        dot_word(sums, way, odd_bytes(weights->first), x, 4 * octet + 2, width);
+        dot_word(sums, way, odd_bytes(weights->second), x, 4 * octet + 3, width);
+        return;
+    }
+#if HAS_BYTE_DOT
+    if (way == WIDE) {
+        dot_wide(sums, weights, x, 2 * octet, width, constant);
+        return;
+    }
+#endif
+    dot_word(sums, way, weights->first, x, 2 * octet, width);
+    dot_word(sums, way, weights->second, x, 2 * octet + 1, width);
+}
+
+/* The words of a slot of a tile of `width` tokens. */
+INLINE const v128 *words_of_slot(const struct activation *x, enum way way, int32_t slot,
+                                 int32_t width) {
+    if (way == PAIRS)
+        return (const v128 *)(const void *)(x->pairs + slot * BLOCK * width);
+    return (const v128 *)(const void *)(x->bytes + slot * BLOCK * width);
+}
+
+/* Where the integer sums of part `part` of `parts` begin: what the offset of the bytes will add is
+ * taken off. */
+INLINE void start_sums(struct rows sums[], const struct activation *x, int32_t offset,
+                       int32_t parts, int32_t slot, int32_t part, int32_t width) {
+    for (int32_t token = 0; token < width; token++) {
+        const int16_t *halves = x->sums + 2 * (slot * width + token);
+        int32_t sum = parts == 2 ? halves[part] : halves[0] + halves[1];
+        v128 start = offset ? i32x4_splat(-offset * sum) : v128_zero();
+        sums[token] = (struct rows){start, start};
+    }
+}
+
+/* scale * sum of the activations that part `part` of `parts` meets, in all lanes */
+INLINE v128 weighted_sum(const struct activation *x, int32_t place, int32_t parts, int32_t part) {
+    if (parts == 1)
+        return v128_load32_splat(x->weighted + place);
+    return f32x4_splat(x->scales[place] * (float)x->sums[2 * place + part]);
+}
+
+/* total + integers * (scale of the rows * scale of the activations) */
+INLINE struct rows add_scaled(struct rows total, struct rows integers, struct rows scale, v128 x) {
+    v128 low = f32x4_mul(f32x4_from_i32x4(integers.low), f32x4_mul(scale.low, x));
+    v128 high = f32x4_mul(f32x4_from_i32x4(integers.high), f32x4_mul(scale.high, x));
+    return add_sums(total, (struct rows){low, high});
+}
 
 /* matvec.c: which form of activations (kernels.h) a matrix of this type wants on this kind of
  * machine */
 int32_t activation_form(int32_t type, enum dot dot);
-struct rows rows_of_one(const uint8_t *weights, int32_t type, enum dot dot,
-                        const struct activation *x, int32_t columns);
+void rows_of_few(const uint8_t *weights, int32_t type, enum dot dot, const struct activation *x,
+                 int32_t width, int32_t columns, struct rows total[]);
 
-/* matmul.c */
+/* unpack.c */
 struct panel unpack_panel(const uint8_t *weights, int32_t type, enum dot dot, int32_t columns,
                           uint8_t *quants, float *scales);
+
+/* matmul.c */
 void rows_of_tile(const struct panel *panel, int32_t type, enum dot dot, const struct activation *x,
                   int32_t columns, struct rows total[TILE]);
 

@@ -64,10 +64,12 @@ static void store_words(void *to, int32_t width, v128 words) {
 /* Writes 32 integers (8 vectors) and their scale into one lane of a slot. */
 static void store_slot(const v128 quantized[8], float scale, int32_t forms, int32_t width,
                        int32_t lane, int32_t slot, const struct activation *tile) {
-    v128 sum = v128_zero();
+    int32_t place = slot * width + lane;
     for (int32_t half = 0; half < 2; half++) {
         const v128 *q = quantized + 4 * half;
-        sum = i32x4_add(sum, i32x4_add(i32x4_add(q[0], q[1]), i32x4_add(q[2], q[3])));
+        int32_t sums[4];
+        v128_store(sums, i32x4_add(i32x4_add(q[0], q[1]), i32x4_add(q[2], q[3])));
+        tile->sums[2 * place + half] = (int16_t)((sums[0] + sums[1]) + (sums[2] + sums[3]));
         if (forms & AS_BYTES) {
             v128 low = i16x8_narrow(i32x4_zip_low(q[0], q[1]), i32x4_zip_high(q[0], q[1]));
             v128 high = i16x8_narrow(i32x4_zip_low(q[2], q[3]), i32x4_zip_high(q[2], q[3]));
@@ -80,12 +82,8 @@ static void store_slot(const v128 quantized[8], float scale, int32_t forms, int3
             store_words(tile->pairs + 2 * (word + 4 * width), width, i16x8_narrow(q[2], q[3]));
         }
     }
-    int32_t sums[4];
-    v128_store(sums, sum);
-    int32_t place = slot * width + lane;
     tile->scales[place] = scale;
-    tile->sums[place] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    tile->weighted[place] = scale * (float)tile->sums[place];
+    tile->weighted[place] = scale * (float)(tile->sums[2 * place] + tile->sums[2 * place + 1]);
 }
 
 static float inverse_of(float scale) { return scale > 0.0f ? 1.0f / scale : 0.0f; }
@@ -161,47 +159,6 @@ void quantize(const float *const values[], int32_t columns, int32_t forms, int32
         for (int32_t block = 0; block < columns / BLOCK; block++)
             quantize_block(values[lane] + block * BLOCK, forms, width, lane, block, tile);
     add_extras(values, columns / BLOCK, forms, width, tile);
-}
-
-/* One value of a packed block of quants: column 0..31 of a lane. */
-static int32_t nibble_of(const uint8_t *block, int32_t lane, int32_t column) {
-    _Static_assert(ROWS == 8 && BLOCK == 32, "nibble order");
-    int32_t octet = column / 8, byte = (column & 1) * 2 + (column >> 2 & 1);
-    uint8_t both = block[octet * 32 + lane * 4 + byte];
-    return column & 2 ? both >> 4 : both & 15;
-}
-
-static int32_t byte_of(const uint8_t *block, int32_t lane, int32_t column) {
-    int32_t group = column / 8 * 2 + (column >> 1 & 1), byte = (column & 1) * 2 + (column >> 2 & 1);
-    return (int32_t)block[group * 32 + lane * 4 + byte] - 128;
-}
-
-static float half_at(const uint8_t *from, int32_t lane) {
-    return float_of_half(((const uint16_t *)from)[lane]);
-}
-
-static float value_of(const uint8_t *block, int32_t type, int32_t lane, int32_t column) {
-    switch (type) {
-    case Q4_0: return half_at(block + 128, lane) * (float)(nibble_of(block, lane, column) - 8);
-    case Q4_1:
-        return half_at(block + 128, lane) * (float)nibble_of(block, lane, column) +
-               half_at(block + 144, lane);
-    case Q8_0: return half_at(block + 256, lane) * (float)byte_of(block, lane, column);
-    case F32: return ((const float *)block)[column * ROWS + lane];
-    default: {
-        uint32_t pair = ((const uint32_t *)block)[column / 2 * ROWS + lane];
-        return float_of((int32_t)(column % 2 ? pair & 0xffff0000u : pair << 16));
-    }
-    }
-}
-
-/* Row `row` of a packed matrix as f32 (columns). */
-void unpack_row(const uint8_t *matrix, int32_t type, int32_t columns, int32_t row, float *output) {
-    int32_t blocks = columns / BLOCK, block_bytes = packed_block_bytes(type);
-    const uint8_t *from = matrix + (size_t)(row / ROWS) * (size_t)blocks * (size_t)block_bytes;
-    for (int32_t column = 0; column < columns; column++)
-        output[column] = value_of(from + (size_t)(column / BLOCK) * (size_t)block_bytes, type,
-                                  row % ROWS, column % BLOCK);
 }
 
 /* Embedding rows of this step's tokens, on whichever thread draws the token. A token outside the

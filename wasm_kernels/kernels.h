@@ -21,7 +21,7 @@ struct activation {
     int16_t *pairs;
     float *floats;
     float *scales;
-    int32_t *sums;
+    int16_t *sums;
     float *weighted;
     int32_t *extras;
 };
@@ -32,10 +32,12 @@ void normalize(const float *input, const float *weight, float epsilon, int32_t c
                float *output);
 void quantize(const float *const values[], int32_t columns, int32_t forms, int32_t width,
               const struct activation *tile);
-void unpack_row(const uint8_t *matrix, int32_t type, int32_t columns, int32_t row, float *output);
 void embed(const struct program *program, const struct embed *step);
 void fill_angles(const struct program *program, const struct angles *step);
 void add(const struct program *program, const struct add *step);
+
+/* unpack.c */
+void unpack_row(const uint8_t *matrix, int32_t type, int32_t columns, int32_t row, float *output);
 
 /* matvec.c */
 enum dot probe_dot(void);
@@ -50,7 +52,6 @@ void attend(const struct program *program, const struct attend *step, int32_t th
 void merge_partials(const struct program *program, const struct project *step, float *output);
 
 /* repack.c */
-int32_t packed_block_bytes(int32_t type);
 void repack(const struct repack_job *job);
 
 /* threads.c */

@@ -15,6 +15,18 @@ INLINE float float_of_half(uint16_t half) {
     return float_of((int32_t)bits) * TWO_TO_112;
 }
 
+/* The nearest half-precision number, ties to even; 65504 for what is greater. */
+INLINE uint16_t half_of_float(float value) {
+    uint32_t bits = (uint32_t)bits_of(value), magnitude = bits & 0x7fffffff;
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    if (magnitude < 0x38800000) { /* 2^-14: below, steps of 2^-24 */
+        float steps = float_of((int32_t)magnitude) * 16777216.0f;
+        return (uint16_t)(sign | (uint16_t)nearest_double((double)steps));
+    }
+    uint32_t half = ((magnitude + 0xfff + (magnitude >> 13 & 1)) >> 13) - (112 << 10);
+    return (uint16_t)(sign | (half < 0x7bff ? half : 0x7bff));
+}
+
 /* The nearest bfloat16, ties to even. */
 INLINE uint16_t bfloat16_of(float value) {
     uint32_t bits = (uint32_t)bits_of(value);

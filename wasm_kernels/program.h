@@ -11,7 +11,23 @@ enum { ROWS = 8, BLOCK = 32, TILE = 4, SPLIT = 128, OPERATION_WORDS = 32, PARTS 
 enum operation_kind { EMBED = 1, ANGLES, PROJECT, ATTEND, ADD };
 enum activation_kind { LINEAR, SILU_GATED, GELU_GATED };
 /* Tensor types by their number in GGUF files. */
-enum tensor_type { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q8_0 = 8, BF16 = 30 };
+enum tensor_type {
+    F32 = 0,
+    F16 = 1,
+    Q4_0 = 2,
+    Q4_1 = 3,
+    Q5_0 = 6,
+    Q5_1 = 7,
+    Q8_0 = 8,
+    Q2_K = 10,
+    Q3_K = 11,
+    Q4_K = 12,
+    Q5_K = 13,
+    Q6_K = 14,
+    IQ4_NL = 20,
+    BF16 = 30,
+    MXFP4 = 39
+};
 /* Where row r of a tensor goes: PLAIN block r / 8 lane r % 8; GATE block r / 4 lane r % 4; UP block
  * r / 4 lane 4 + r % 4; VECTOR: not a matrix, float32 side by side. */
 enum row_pattern { PLAIN, GATE, UP, VECTOR };
@@ -24,7 +40,7 @@ struct activation_places {
     int32_t pairs;    /* i16 (tile, slot, 16, T, 2) */
     int32_t floats;   /* f32 (tile, columns, T) */
     int32_t scales;   /* f32 (tile, slot, T) */
-    int32_t sums;     /* i32 (tile, slot, T): sums of the quantized values */
+    int32_t sums;     /* i16 (tile, slot, T, 2): sums of the quantized values, 16 columns each */
     int32_t weighted; /* f32 (tile, slot, T): scale * sum */
     int32_t extras;   /* i32 (tile, 1 + blocks): how many, then the block of each extra slot */
 };
@@ -49,7 +65,7 @@ struct program {
     int32_t own_stride;              /* bytes from one thread's scratch to the next one's */
     int32_t own_values;              /* f32 (TILE, columns): tokens after their norm */
     int32_t own_panel;               /* 8 rows of weights unpacked to bytes or i16 pairs */
-    int32_t own_panel_scales;        /* f32 (2, columns / 32, 8): scales, minima */
+    int32_t own_panel_scales;        /* f32 (2, columns / 16, 8): scales, minima */
     int32_t own_queries;             /* f32 (TILE, head_size) */
     int32_t own_scores;              /* f32 (TILE, SPLIT) */
     int32_t own_outputs;             /* f32 (2, TILE, head_size): sums so far, one split's sums */

@@ -77,7 +77,7 @@ static struct activation activation_at(const struct activation_places *places, i
                                (int16_t *)((uint8_t *)at(places->pairs) + more) + 2 * values,
                                (float *)((uint8_t *)at(places->floats) + more) + values,
                                (float *)((uint8_t *)at(places->scales) + more) + slots,
-                               (int32_t *)((uint8_t *)at(places->sums) + more) + slots,
+                               (int16_t *)((uint8_t *)at(places->sums) + more) + 2 * slots,
                                (float *)((uint8_t *)at(places->weighted) + more) + slots,
                                (int32_t *)((uint8_t *)at(places->extras) + more) + extras};
 }
@@ -107,7 +107,9 @@ static void project_one(const struct program *program, const struct project *ste
     for (int32_t block = blocks * thread / threads; block < end; block++) {
         int32_t type;
         const uint8_t *weights = block_of(step, block, &type);
-        finish(step, block, 0, rows_of_one(weights, type, dot, &x, step->columns));
+        struct rows sums;
+        rows_of_few(weights, type, dot, &x, 1, step->columns, &sums);
+        finish(step, block, 0, sums);
     }
 }
 

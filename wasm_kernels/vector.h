@@ -16,6 +16,13 @@
 #define INLINE static inline
 #endif
 
+/* Before a loop: its counter becomes a constant. */
+#ifdef __wasm__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL
+#endif
+
 /* How i32x4.relaxed_dot_i8x16_i7x16_add reads its second operand on this machine when a byte is
  * above 127. NONE: the build has no relaxed dot. SATURATING: pmaddubsw (x64 before VNNI). */
 enum dot { DOT_NONE, DOT_SIGNED, DOT_UNSIGNED, DOT_SATURATING };
@@ -36,6 +43,9 @@ INLINE v128 v128_xor(v128 a, v128 b) { return wasm_v128_xor(a, b); }
 /* a where the mask is all ones, b where it is zero */
 INLINE v128 v128_select(v128 a, v128 b, v128 mask) { return wasm_v128_bitselect(a, b, mask); }
 INLINE v128 i32x4_splat(int32_t a) { return wasm_i32x4_splat(a); }
+INLINE v128 i32x4_make(int32_t a, int32_t b, int32_t c, int32_t d) {
+    return wasm_i32x4_make(a, b, c, d);
+}
 INLINE v128 i32x4_add(v128 a, v128 b) { return wasm_i32x4_add(a, b); }
 INLINE v128 i32x4_shl(v128 a, uint32_t count) { return wasm_i32x4_shl(a, count); }
 INLINE v128 i32x4_shr(v128 a, uint32_t count) { return wasm_i32x4_shr(a, count); }
@@ -81,6 +91,10 @@ INLINE double nearest_double(double a) { return __builtin_rint(a); }
 
 #ifdef __wasm_relaxed_simd__
 #define HAS_BYTE_DOT 1
+/* byte j = table[indices[j]]: indices in 0..15 */
+INLINE v128 i8x16_swizzle(v128 table, v128 indices) {
+    return wasm_i8x16_relaxed_swizzle(table, indices);
+}
 /* i32 lane j = c[j] + the sum of a[4j + i] * b[4j + i]: a signed bytes, b bytes in 0..127 */
 INLINE v128 i8x16_dot_add(v128 a, v128 b, v128 c) {
     return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, b, c);
@@ -89,6 +103,7 @@ INLINE v128 i8x16_dot_add(v128 a, v128 b, v128 c) {
 INLINE v128 i8x16_dot_pairs(v128 a, v128 b) { return wasm_i16x8_relaxed_dot_i8x16_i7x16(a, b); }
 #else
 #define HAS_BYTE_DOT 0
+INLINE v128 i8x16_swizzle(v128 table, v128 indices) { return wasm_i8x16_swizzle(table, indices); }
 #endif
 
 #else /* native */
@@ -104,6 +119,7 @@ typedef v128 v128_anywhere __attribute__((aligned(1), may_alias));
 INLINE v128 v128_load(const void *from) { return *(const v128_anywhere *)from; }
 INLINE void v128_store(void *to, v128 a) { *(v128_anywhere *)to = a; }
 INLINE v128 i32x4_splat(int32_t a) { return (v128){a, a, a, a}; }
+INLINE v128 i32x4_make(int32_t a, int32_t b, int32_t c, int32_t d) { return (v128){a, b, c, d}; }
 INLINE v128 v128_load32_splat(const void *from) {
     int32_t a;
     __builtin_memcpy(&a, from, sizeof a);
@@ -145,6 +161,12 @@ INLINE v128 i8x16_narrow(v128 a, v128 b) {
         int16_t value = j < 8 ? x[j] : y[j - 8];
         all[j] = value > INT8_MAX ? INT8_MAX : value < INT8_MIN ? INT8_MIN : (int8_t)value;
     }
+    return (v128)all;
+}
+INLINE v128 i8x16_swizzle(v128 a, v128 b) {
+    i8x16 table = (i8x16)a, all = (i8x16)b;
+    for (int j = 0; j < 16; j++)
+        all[j] = table[all[j] & 15];
     return (v128)all;
 }
 INLINE void store_word(void *to, int32_t word) { __builtin_memcpy(to, &word, sizeof word); }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 U8, I32, U32, F32, BOOL, STRING, ARRAY, U64 = 0, 5, 4, 6, 7, 8, 9, 10
 LAYOUTS = {U8: "<B", I32: "<i", U32: "<I", F32: "<f", BOOL: "<B", U64: "<Q"}
-TYPE_F32, TYPE_Q4_0, TYPE_Q4_K, TYPE_OF_NOBODY = 0, 2, 12, 99
+TYPE_F32, TYPE_Q4_0, TYPE_IQ4_XS, TYPE_OF_NOBODY = 0, 2, 23, 99
 WIDTH, VOCABULARY = 32, 8
 ALIGNMENT = 32
 
@@ -355,7 +355,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes | File], str]] = {
         "unknown_type",
     ),
     "a type without kernels": (
-        lambda: sound(256).with_tensor(LAST, type=TYPE_Q4_K, bytes=144 * 256),
+        lambda: sound(256).with_tensor(LAST, type=TYPE_IQ4_XS, bytes=136 * 256),
         "unknown_type",
     ),
     "tensor missing": (lambda: _without(b"blk.0.attn_k.weight"), "missing_tensor"),

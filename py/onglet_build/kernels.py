@@ -12,7 +12,7 @@ from .places import ROOT
 
 SOURCES = ROOT / "wasm_kernels"
 FILES = ("run", "threads", "project", "matvec", "matmul", "attention", "elementwise", "repack")
-FILES += ("sample",)
+FILES += ("sample", "unpack")
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 # The same bits everywhere: no fused multiply-add. Layouts are read through differing types.
 ARITHMETIC = ["-ffp-contract=off", "-fno-strict-aliasing"]

@@ -9,31 +9,39 @@ import twins
 from numpy import float32
 
 from onglet.engine import program
-from onglet.engine.gguf import Tensor
+from onglet.engine.gguf import TENSOR_TYPES, Tensor
 from onglet.engine.plan import Plan, Weight
 
-TYPES = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0")
+FLOATS = ("F32", "F16", "BF16")
+HALVES = {  # quantized type -> where in a block its half-precision numbers lie
+    "Q4_0": (0,),
+    "Q4_1": (0, 2),
+    "Q5_0": (0,),
+    "Q5_1": (0, 2),
+    "Q8_0": (0,),
+    "Q2_K": (80, 82),
+    "Q3_K": (108,),
+    "Q4_K": (0, 2),
+    "Q5_K": (0, 2),
+    "Q6_K": (208,),
+    "IQ4_NL": (0,),
+    "MXFP4": (),
+}
+TYPES = (*FLOATS, *HALVES)
+BLOCKS = {name: (values, size) for name, values, size in TENSOR_TYPES.values()}
 
 
 def matrix(random: numpy.random.Generator, kind: str, rows: int, columns: int) -> twins.Matrix:
     """Any bytes a file may hold, within finite numbers: scales of either sign, zero, denormal."""
-    if kind in ("F32", "F16", "BF16"):
+    if kind in FLOATS:
         return _float_matrix(random, kind, rows, columns)
-    blocks = columns // 32
-    scales = _halves(random, (rows, blocks))
-    if kind == "Q8_0":
-        quants = random.integers(-128, 128, (rows, blocks, 32)).astype(numpy.int8)
-        data = numpy.concatenate([_bytes(scales), quants.view(numpy.uint8)], axis=-1)
-        return twins.Matrix(kind, data.tobytes(), quants.astype(int), scales.astype(float32))
-    nibbles = random.integers(0, 16, (rows, blocks, 32)).astype(numpy.uint8)
-    packed = nibbles[..., :16] | nibbles[..., 16:] << 4
-    if kind == "Q4_0":
-        data = numpy.concatenate([_bytes(scales), packed], axis=-1)
-        return twins.Matrix(kind, data.tobytes(), nibbles.astype(int) - 8, scales.astype(float32))
-    minima = _halves(random, (rows, blocks))
-    data = numpy.concatenate([_bytes(scales), _bytes(minima), packed], axis=-1)
-    halves = scales.astype(float32), minima.astype(float32)
-    return twins.Matrix(kind, data.tobytes(), nibbles.astype(int), *halves)
+    values, size = BLOCKS[kind]
+    blocks = random.integers(0, 256, (rows, columns // values, size)).astype(numpy.uint8)
+    for place in HALVES[kind]:
+        blocks[..., place : place + 2] = _bytes(_halves(random, blocks.shape[:2]))
+    if kind == "MXFP4":
+        blocks[..., 0] = random.integers(128 - 40, 128 + 10, blocks.shape[:2])
+    return twins.quantized(kind, blocks.tobytes(), rows)
 
 
 def _float_matrix(random, kind: str, rows: int, columns: int) -> twins.Matrix:

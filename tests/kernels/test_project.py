@@ -15,7 +15,9 @@ def random_project(random: numpy.random.Generator, kind: str):
     """A model and its operation: gated or with several matrices, a norm, biases, a scale, a
     residual. Gate and up are two matrices or one."""
     model = cases.Model()
-    columns, gated = 32 * int(random.integers(1, 7)), bool(random.integers(2))
+    columns = cases.BLOCKS[kind][0] * int(random.integers(1, 3))
+    columns = columns if columns >= 256 else 32 * int(random.integers(1, 9))
+    gated = bool(random.integers(2))
     if gated:
         half, stacked = 4 * int(random.integers(1, 12)), bool(random.integers(2))
         rows = [2 * half] if stacked else [half] * 2
@@ -24,6 +26,8 @@ def random_project(random: numpy.random.Generator, kind: str):
     types = [kind] * len(rows)
     if not gated and random.random() < 0.3:
         types[-1] = str(random.choice(cases.TYPES))
+        if columns % cases.BLOCKS[types[-1]][0]:
+            types[-1] = kind
     for index, (count, name) in enumerate(zip(rows, types, strict=True)):
         model.add(f"w{index}", cases.matrix(random, name, count, columns), count, columns)
     names = tuple(model.tensors)

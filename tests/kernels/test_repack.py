@@ -8,40 +8,82 @@ import numpy
 import pytest
 from numpy import float32
 
+from onglet.engine import reference
 from onglet.engine.plan import Embed, Logits, Project
 from onglet.engine.program_table import HEADER
 
-NIBBLE_COLUMNS = ([0, 4, 1, 5], [2, 6, 3, 7])  # of a word: low nibbles or first word, high or next
+WORDS = [[8 * octet + column for column in word]  # the columns of the bytes of each word
+         for octet in range(4) for word in ([0, 4, 1, 5], [2, 6, 3, 7])]
+OFFSETS = {"Q4_0": 8, "Q5_0": 16, "Q6_K": 32, "Q3_K": 4, "Q8_0": 128}
+# Type -> the planes that its bytes are cut into: lowest bit, bits, words that share a vector pair.
+NIBBLES, FIFTH = (0, 4, 2), (4, 1, 8)
+PLANES = {
+    "Q5_0": (NIBBLES, FIFTH),
+    "Q5_1": (NIBBLES, FIFTH),
+    "Q5_K": (NIBBLES, FIFTH),
+    "Q6_K": (NIBBLES, (4, 2, 4)),
+    "Q3_K": ((0, 2, 4), (2, 1, 8)),
+    "Q2_K": ((0, 2, 4),),
+    "Q8_0": ((0, 8, 1),),
+}
 
 
 def lay_out(matrix, type_name: str, row_of_lane: list[int | None], block: int) -> bytes:
     """The packed block of 8 lanes x 32 columns; a lane without a row is zero."""
     if matrix.values is not None:
         return _lay_out_floats(matrix, type_name, row_of_lane, block)
-    shift = 128 if type_name == "Q8_0" else 8 if type_name == "Q4_0" else 0
-    words = b""
-    for octet in range(4):
-        halves = [
-            [_word(matrix, row, block, octet, columns, shift) for row in row_of_lane]
-            for columns in NIBBLE_COLUMNS
-        ]
-        if type_name == "Q8_0":
-            words += b"".join(bytes(word) for half in halves for word in half)
-        else:
-            pairs = zip(*halves, strict=True)
-            words += b"".join(bytes(low + 16 * high) for low, high in pairs)
-    for scales in (matrix.scales, matrix.minima):
-        if scales is not None:
-            lane = [0.0 if row is None else scales[row, block] for row in row_of_lane]
-            words += numpy.array(lane, "<f2").tobytes()
-    return words
+    lanes = numpy.stack([_bytes_of(matrix, type_name, row, block) for row in row_of_lane])
+    words = lanes[:, WORDS]  # (lane, word, byte)
+    packed = b""
+    for low, bits, sharing in PLANES.get(type_name, (NIBBLES,)):
+        field = (words >> low & (1 << bits) - 1).reshape(8, -1, sharing, 4)
+        shifts = numpy.arange(sharing)[:, None] * bits
+        plane = (field << shifts).sum(axis=2).astype(numpy.uint8)  # (lane, vector pair, byte)
+        packed += plane.transpose(1, 0, 2).tobytes()
+    return packed + b"".join(_lay_out_scales(matrix, type_name, row_of_lane, block))
 
 
-def _word(matrix, row, block, octet, columns, shift) -> numpy.ndarray:
+def _bytes_of(matrix, type_name, row, block) -> numpy.ndarray:
+    """The 32 unsigned values that are packed."""
     if row is None:
-        return numpy.zeros(4, numpy.uint8)
-    values = matrix.quants[row, block, 8 * octet : 8 * octet + 8][columns] + shift
-    return values.astype(numpy.uint8)
+        return numpy.zeros(32, int)
+    if type_name in ("IQ4_NL", "MXFP4"):
+        stored = numpy.frombuffer(matrix.data, numpy.uint8)
+        stored = stored.reshape(len(matrix.quants), -1, cases.BLOCKS[type_name][1])[row, block]
+        return numpy.concatenate([stored[-16:] & 15, stored[-16:] >> 4]).astype(int)
+    return matrix.quants[row].reshape(-1, 32)[block] + OFFSETS.get(type_name, 0)
+
+
+def _lay_out_scales(matrix, type_name, row_of_lane, block):
+    """Scales and minima in half precision; then the factors of both halves of a block."""
+    if type_name not in ("Q2_K", "Q3_K", "Q6_K"):
+        for scales in (matrix.scales, matrix.minima):
+            if scales is not None:
+                lane = [0.0 if row is None else scales[row, block] for row in row_of_lane]
+                yield numpy.array(lane, "<f2").tobytes()
+        return
+    _, size = cases.BLOCKS[type_name]
+    stored = numpy.frombuffer(matrix.data, numpy.uint8).reshape(len(matrix.quants), -1, size)
+    for place in cases.HALVES[type_name]:
+        flip = 0x80 if place == 82 else 0  # the minimum of Q2_K is subtracted
+        for row in row_of_lane:
+            at = b"\0\0" if row is None else stored[row, block // 8, place : place + 2].tobytes()
+            yield at if row is None else bytes([at[0], at[1] ^ flip])
+    for row in (0, 4, 1, 5, 2, 6, 3, 7):
+        yield _factors(stored, type_name, row_of_lane[row], block)
+
+
+def _factors(stored, type_name, row, block) -> bytes:
+    if row is None:
+        return b"\0\0"
+    data, group = stored[row, block // 8], block % 8 * 2
+    if type_name == "Q3_K":
+        unit = data[None].copy()
+        unit[:, 108:] = numpy.frombuffer(numpy.float16(1).tobytes(), numpy.uint8)
+        scales = reference.GROUPS["Q3_K"](unit.ravel()).scales
+        return scales[group : group + 2].astype("i1").tobytes()
+    first = 192 if type_name == "Q6_K" else 0
+    return data[first + group : first + group + 2].tobytes()
 
 
 def _lay_out_floats(matrix, type_name, row_of_lane, block) -> bytes:
@@ -64,7 +106,7 @@ def packed(running: machines.Engine, name: str) -> bytes:
 @pytest.mark.parametrize("kind", cases.TYPES)
 def test_rows(machine, threads, kind):
     random = numpy.random.default_rng(3)
-    rows, columns = 35, 96
+    rows, columns = 35, 512 if kind.endswith("_K") else 96
     model = cases.Model()
     matrix = cases.matrix(random, kind, rows, columns)
     model.add("e", matrix, rows, columns)
@@ -86,7 +128,7 @@ def test_rows(machine, threads, kind):
 @pytest.mark.parametrize("kind", cases.TYPES)
 def test_gate_and_up_share_blocks(machine, kind):
     random = numpy.random.default_rng(4)
-    rows, columns = 20, 64
+    rows, columns = 20, 256 if kind.endswith("_K") else 64
     model = cases.Model()
     for name in ("gate", "up"):
         model.add(name, cases.matrix(random, kind, rows, columns), rows, columns)
@@ -107,19 +149,25 @@ def test_gate_and_up_share_blocks(machine, kind):
 
 def _both(gate: bytes, up: bytes, kind: str) -> bytes:
     """Lanes 0..3 of one block beside lanes 0..3 of another."""
-    quants = {"Q4_0": 128, "Q4_1": 128, "Q8_0": 256}.get(kind, len(gate))
+    planes = PLANES.get(kind, (NIBBLES,))
+    quants = sum(32 * 8 // sharing for _, _, sharing in planes)
+    if kind in cases.FLOATS:
+        quants = len(gate)
+    factors = len(gate) - (16 if kind in ("Q2_K", "Q3_K", "Q6_K") else 0)
     result = b""
     for place in range(0, quants, 32):
         result += gate[place : place + 16] + up[place : place + 16]
-    for place in range(quants, len(gate), 16):
+    for place in range(quants, factors, 16):
         result += gate[place : place + 8] + up[place : place + 8]
+    for place in range(factors, len(gate), 4):
+        result += gate[place : place + 2] + up[place : place + 2]
     return result
 
 
 @pytest.mark.parametrize("kind", cases.TYPES)
 def test_embed(machine, threads, kind):
     random = numpy.random.default_rng(5)
-    rows, columns = 50, 64
+    rows, columns = 50, 256 if kind.endswith("_K") else 64
     model = cases.Model()
     matrix = cases.matrix(random, kind, rows, columns)
     model.add("e", matrix, rows, columns)

@@ -1,6 +1,6 @@
 """NumPy twins of the kernels: the same arithmetic, in the same order, to the last bit.
 
-Slow and obvious, and independent of packed layouts: weights are plain (rows, columns) arrays.
+Slow and obvious, and independent of packed layouts: weights are plain arrays by row and group.
 The float32 oracle of whole models is onglet.engine.reference; this one is for single operations.
 """
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy
 from numpy import float32, int32, uint32
+
+from onglet.engine import reference
 
 Array = numpy.ndarray
 BLOCK, SPLIT, MASKED = 32, 128, float32(-1e30)
@@ -93,12 +95,12 @@ def _outliers(scales: Array) -> Array:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A tensor of a file: raw bytes, and what they mean."""
+    """A tensor of a file: raw bytes, and what they mean to the kernels."""
 
     type: str
     data: bytes
-    quants: Array | None = None  # (rows, block, 32): integers around zero, or nibbles for Q4_1
-    scales: Array | None = None  # (rows, block) float32
+    quants: Array | None = None  # (rows, group, 32 or 16): integers
+    scales: Array | None = None  # (rows, group) float32
     minima: Array | None = None
     values: Array | None = None  # (rows, columns) float32 as the kernels keep them
 
@@ -111,6 +113,28 @@ class Matrix:
         if self.minima is not None:
             values = values + self.minima[..., None]
         return values.reshape(len(values), -1)
+
+
+def quantized(kind: str, data: bytes, rows: int) -> Matrix:
+    """The matrix of a quantized tensor. The scales of Q4_K, Q5_K and MXFP4 are kept rounded."""
+    groups = reference.GROUPS[kind](numpy.frombuffer(data, numpy.uint8))
+    scales, minima = groups.scales, groups.minima
+    if kind in ("Q4_K", "Q5_K"):
+        scales, minima = half(scales), half(minima)
+    if kind == "MXFP4":
+        scales = half(numpy.minimum(scales, float32(1 << 15)))
+    return Matrix(
+        kind,
+        data,
+        groups.quants.astype(int).reshape(rows, -1, groups.quants.shape[1]),
+        scales.reshape(rows, -1),
+        None if minima is None else minima.reshape(rows, -1),
+    )
+
+
+def half(values: Array) -> Array:
+    """Rounded to half precision, within its finite numbers, as float32."""
+    return numpy.clip(values, -65504, 65504).astype("<f2").astype(float32)
 
 
 def bfloat16(values: Array) -> Array:
@@ -145,15 +169,19 @@ def _multiply_floats(matrix: Matrix, x: Array) -> Array:
 
 
 def _multiply(matrix: Matrix, x: Array) -> Array:
-    total = numpy.zeros((len(x), len(matrix.quants)), float32)
+    rows, _, size = matrix.quants.shape
+    total = numpy.zeros((len(x), rows), float32)
     minima = numpy.zeros_like(total)
     for slot in quantize(x):
-        dots = slot.integers @ matrix.quants[:, slot.block].T
         scale = slot.scales[:, None]
-        total += dots.astype(float32) * (matrix.scales[None, :, slot.block] * scale)
-        if matrix.minima is not None:
-            sums = slot.integers.sum(axis=-1, dtype=int32).astype(float32)[:, None]
-            minima += matrix.minima[None, :, slot.block] * (scale * sums)
+        for part in range(BLOCK // size):
+            group = slot.block * BLOCK // size + part
+            integers = slot.integers[:, part * size : (part + 1) * size]
+            dots = integers @ matrix.quants[:, group].T
+            total += dots.astype(float32) * (matrix.scales[None, :, group] * scale)
+            if matrix.minima is not None:
+                sums = integers.sum(axis=-1, dtype=int32).astype(float32)[:, None]
+                minima += matrix.minima[None, :, group] * (scale * sums)
     return total if matrix.minima is None else total + minima
 
 

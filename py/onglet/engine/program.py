@@ -190,7 +190,7 @@ class Lowering:
         sizes = {
             "own_values": 4 * TILE * columns,
             "own_panel": 2 * ROWS * columns,
-            "own_panel_scales": 2 * 4 * ROWS * columns // BLOCK,
+            "own_panel_scales": 2 * 2 * 4 * ROWS * columns // BLOCK,
             "own_queries": 4 * TILE * head,
             "own_scores": 4 * TILE * SPLIT,
             "own_outputs": 2 * 4 * TILE * head,

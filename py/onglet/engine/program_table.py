@@ -8,14 +8,23 @@ ROWS, BLOCK, TILE, SPLIT, PARTS = 8, 32, 4, 128, 3
 OPERATION_WORDS = 32
 RECENT_LIMIT = 4096
 
-# Type: number in GGUF files, bytes of a packed block of 8 rows x 32 columns (repack.c).
+# Type: number in GGUF files, bytes of a packed block of 8 rows x 32 columns (blocks.h).
 TYPES = {
     "F32": (0, 1024),
     "F16": (1, 512),
     "Q4_0": (2, 144),
     "Q4_1": (3, 160),
+    "Q5_0": (6, 176),
+    "Q5_1": (7, 192),
     "Q8_0": (8, 272),
+    "Q2_K": (10, 112),
+    "Q3_K": (11, 128),
+    "Q4_K": (12, 160),
+    "Q5_K": (13, 192),
+    "Q6_K": (14, 224),
+    "IQ4_NL": (20, 144),
     "BF16": (30, 512),
+    "MXFP4": (39, 144),
 }
 ACTIVATIONS = {None: 0, "silu_gated": 1, "gelu_gated": 2}
 PATTERNS = {"plain": 0, "gate": 1, "up": 2, "vector": 3}

@@ -19,9 +19,23 @@ Array = numpy.ndarray
 BLOCK = 32  # values that share a scale
 
 
+@dataclass(frozen=True)
+class Groups:
+    """Quantized values: groups of 16 or 32 that share a scale and, perhaps, a minimum."""
+
+    quants: Array  # (group, 16 or 32) integers
+    scales: Array  # (group,) float32
+    minima: Array | None = None
+
+    def values(self) -> Array:
+        values = self.scales[:, None] * self.quants
+        return values if self.minima is None else values + self.minima[:, None]
+
+
 def dequantize(kind: str, data: bytes, rows: int, columns: int) -> Array:
     """The float32 matrix (rows, columns) that `data` holds in the tensor type `kind`."""
-    values = DEQUANTIZE[kind](numpy.frombuffer(data, dtype=numpy.uint8))
+    stored = numpy.frombuffer(data, dtype=numpy.uint8)
+    values = FLOATS[kind](stored) if kind in FLOATS else GROUPS[kind](stored).values()
     return values.astype(float32, copy=False).reshape(rows, columns)
 
 
@@ -37,39 +51,153 @@ def _bf16(data: Array) -> Array:
     return (data.view("<u2").astype("<u4") << 16).view("<f4")
 
 
-def _q8_0(data: Array) -> Array:
+def _q8_0(data: Array) -> Groups:
     """A block: scale f16, 32 signed bytes."""
     block = data.reshape(-1, 2 + BLOCK)
-    return _scale(block, 0) * block[:, 2:].view(numpy.int8)
+    return Groups(block[:, 2:].view(numpy.int8), _scale(block, 0))
 
 
-def _q4_0(data: Array) -> Array:
+def _q4_0(data: Array) -> Groups:
     """A block: scale f16, 16 bytes; low nibbles are the first 16 values; 8 is zero."""
     block = data.reshape(-1, 2 + BLOCK // 2)
-    return _scale(block, 0) * (_nibbles(block[:, 2:]).astype(numpy.int8) - 8)
+    return Groups(_nibbles(block[:, 2:]) - 8, _scale(block, 0))
 
 
-def _q4_1(data: Array) -> Array:
+def _q4_1(data: Array) -> Groups:
     """A block: scale f16, minimum f16, 16 bytes of nibbles as in Q4_0."""
     block = data.reshape(-1, 4 + BLOCK // 2)
-    return _scale(block, 0) * _nibbles(block[:, 4:]) + _scale(block, 2)
+    return Groups(_nibbles(block[:, 4:]), _scale(block, 0), _scale(block, 2))
+
+
+def _q5_0(data: Array) -> Groups:
+    """A block: scale f16, 32 fifth bits, 16 bytes of nibbles as in Q4_0; 16 is zero."""
+    block = data.reshape(-1, 6 + BLOCK // 2)
+    return Groups(_nibbles(block[:, 6:]) + _fifth_bits(block[:, 2:6]) - 16, _scale(block, 0))
+
+
+def _q5_1(data: Array) -> Groups:
+    """A block: scale f16, minimum f16, then as in Q5_0; 0 is the minimum."""
+    block = data.reshape(-1, 8 + BLOCK // 2)
+    quants = _nibbles(block[:, 8:]) + _fifth_bits(block[:, 4:8])
+    return Groups(quants, _scale(block, 0), _scale(block, 2))
+
+
+def _iq4_nl(data: Array) -> Groups:
+    """A block as in Q4_0; a nibble stands for a value of IQ4_NL_VALUES."""
+    block = data.reshape(-1, 2 + BLOCK // 2)
+    return Groups(IQ4_NL_VALUES[_nibbles(block[:, 2:])], _scale(block, 0))
+
+
+def _mxfp4(data: Array) -> Groups:
+    """A block: exponent e, 16 bytes as in Q4_0; a value of MXFP4_VALUES (doubled) * 2^(e - 128).
+    Source: OCP Microscaling Formats 1.0."""
+    block = data.reshape(-1, 1 + BLOCK // 2)
+    scale = numpy.ldexp(float32(1), block[:, 0].astype(int) - 128).astype(float32)
+    return Groups(MXFP4_VALUES[_nibbles(block[:, 1:])], scale)
+
+
+# The types named K: blocks of 256 values in pieces of 32 or 16 that share integer factors.
+# Source of all their layouts: ggml/src/ggml-quants.c.
+
+
+def _q2_k(data: Array) -> Groups:
+    """16 bytes: factors of scale (low) and minimum (high); 64 bytes of twos; scale, minimum f16."""
+    block = data.reshape(-1, 84)
+    scales = _scale(block, 80)[:, None] * (block[:, :16] & 15)
+    minima = -_scale(block, 82)[:, None] * (block[:, :16] >> 4)
+    return Groups(_twos(block[:, 16:80]).reshape(-1, 16), scales.ravel(), minima.ravel())
+
+
+def _q3_k(data: Array) -> Groups:
+    """32 bytes of third bits, 64 of twos, 12 of 6-bit factors (32 is zero), scale f16."""
+    block = data.reshape(-1, 110)
+    factors, index = block[:, 96:108].astype(int), numpy.arange(16)
+    low = factors[:, index % 8] >> (index // 8 * 4) & 15
+    high = factors[:, 8 + index % 4] >> (index // 4 * 2) & 3
+    scales = _scale(block, 108)[:, None] * (low + 16 * high - 32).astype(numpy.int8)
+    quants = _twos(block[:, 32:96]) + 4 * _bits(block[:, :32]) - 4
+    return Groups(quants.reshape(-1, 16), scales.ravel())
+
+
+def _q4_k(data: Array) -> Groups:
+    """Scale, minimum f16; 12 bytes of their 6-bit factors; 128 bytes of nibbles."""
+    block = data.reshape(-1, 144)
+    return Groups(_nibbles_of_k(block[:, 16:]), *_scales_of_k(block))
+
+
+def _q5_k(data: Array) -> Groups:
+    """As Q4_K, with 32 bytes of fifth bits before the nibbles."""
+    block = data.reshape(-1, 176)
+    quants = _nibbles_of_k(block[:, 48:]) + 16 * _bits(block[:, 16:48]).reshape(-1, BLOCK)
+    return Groups(quants, *_scales_of_k(block))
+
+
+def _q6_k(data: Array) -> Groups:
+    """128 bytes of nibbles, 64 of twos, 16 signed factors, scale f16; 32 is zero."""
+    block = data.reshape(-1, 210)
+    low = block[:, :128].reshape(-1, 2, 1, 64) >> numpy.array([0, 4], numpy.uint8)[:, None] & 15
+    quants = low.astype(numpy.int8).reshape(-1, 256) + 16 * _twos(block[:, 128:192]) - 32
+    scales = _scale(block, 208)[:, None] * block[:, 192:208].view(numpy.int8)
+    return Groups(quants.reshape(-1, 16), scales.ravel())
+
+
+def _scales_of_k(block: Array) -> tuple[Array, Array]:
+    """Scales and minima of the 8 groups of each block of Q4_K or Q5_K."""
+    first, second, third = block[:, 4:8], block[:, 8:12], block[:, 12:16]
+    scales = numpy.concatenate([first & 63, (third & 15) | (first >> 6 << 4)], axis=1)
+    minima = numpy.concatenate([second & 63, (third >> 4) | (second >> 6 << 4)], axis=1)
+    scales = _scale(block, 0)[:, None] * scales
+    return scales.ravel(), (-_scale(block, 2)[:, None] * minima).ravel()
+
+
+def _nibbles_of_k(data: Array) -> Array:
+    """(blocks, 128) -> (groups, 32): 32 low nibbles, then the 32 high ones."""
+    halves = data.reshape(-1, 4, 1, 32) >> numpy.array([0, 4], numpy.uint8)[:, None] & 15
+    return halves.astype(numpy.int8).reshape(-1, BLOCK)
+
+
+def _twos(data: Array) -> Array:
+    """(blocks, 64) -> (blocks, 256): each 32 bytes hold 128 values, two bits after two bits."""
+    shifts = numpy.array([0, 2, 4, 6], numpy.uint8)[:, None]
+    return (data.reshape(-1, 2, 1, 32) >> shifts & 3).astype(numpy.int8).reshape(-1, 256)
+
+
+def _bits(data: Array) -> Array:
+    """(blocks, 32) -> (blocks, 256): bit after bit of 32 bytes."""
+    shifts = numpy.arange(8, dtype=numpy.uint8)[:, None]
+    return (data[:, None, :] >> shifts & 1).astype(numpy.int8).reshape(-1, 256)
+
+
+def _fifth_bits(data: Array) -> Array:
+    return 16 * numpy.unpackbits(data, axis=1, bitorder="little").astype(numpy.int8)
 
 
 def _scale(block: Array, offset: int) -> Array:
-    return block[:, offset : offset + 2].copy().view("<f2").astype(float32)
+    return block[:, offset : offset + 2].copy().view("<f2")[:, 0].astype(float32)
 
 
 def _nibbles(data: Array) -> Array:
-    return numpy.concatenate([data & 15, data >> 4], axis=1)
+    return numpy.concatenate([data & 15, data >> 4], axis=1).astype(numpy.int8)
 
 
-DEQUANTIZE = {
-    "F32": _f32,
-    "F16": _f16,
-    "BF16": _bf16,
-    "Q8_0": _q8_0,
+IQ4_NL_VALUES = numpy.array(
+    [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], numpy.int8
+)
+MXFP4_VALUES = numpy.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], numpy.int8)
+FLOATS = {"F32": _f32, "F16": _f16, "BF16": _bf16}
+GROUPS = {
     "Q4_0": _q4_0,
     "Q4_1": _q4_1,
+    "Q5_0": _q5_0,
+    "Q5_1": _q5_1,
+    "Q8_0": _q8_0,
+    "Q2_K": _q2_k,
+    "Q3_K": _q3_k,
+    "Q4_K": _q4_k,
+    "Q5_K": _q5_k,
+    "Q6_K": _q6_k,
+    "IQ4_NL": _iq4_nl,
+    "MXFP4": _mxfp4,
 }
 
 
