@@ -81,7 +81,7 @@ def refusal(model, step, buffers) -> str:
 def test_unknown_types():
     model, step, buffers = one_project()
     tensor = model.tensors["w"]
-    model.tensors["w"] = Tensor("w", "Q6_K", tensor.rows, tensor.columns, 0, 64)
+    model.tensors["w"] = Tensor("w", "IQ4_XS", tensor.rows, tensor.columns, 0, 64)
     assert refusal(model, step, buffers) == "unknown_type"
     model, step, buffers = one_project(norm=Norm("rms", "n", 1e-5))
     model.add("n", cases.matrix(numpy.random.default_rng(0), "Q4_0", 1, 32), 1, 32)
