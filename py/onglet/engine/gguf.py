@@ -36,7 +36,7 @@ SCALARS = {  # number in the file -> layout
     11: struct.Struct("<q"),
     12: struct.Struct("<d"),
 }
-INT32 = 5
+INT32, FLOAT32 = 5, 6
 
 TENSOR_TYPES = {  # number in the file -> name, values a block, bytes a block
     0: ("F32", 1, 4),

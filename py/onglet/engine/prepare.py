@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from onglet.engine import program
 from onglet.engine.errors import Refused
-from onglet.engine.gguf import INT32, STRING, Array, Header, read_header
+from onglet.engine.gguf import FLOAT32, INT32, STRING, Array, Header, read_header
 from onglet.engine.models import plan_for
 from onglet.engine.plan import Attend, Plan
 from onglet.engine.program import Program
@@ -24,9 +24,13 @@ TEMPLATE_LIMIT = 64 << 10  # bytes
 TOKEN_LIMIT = 1024  # bytes of a special token
 SPECIAL_LIMIT = 16_384
 
-TOKENIZERS = ("gpt2",)
+BYTE_PAIRS, SENTENCE_PIECES = "gpt2", "llama"
+TOKENIZERS = (BYTE_PAIRS, SENTENCE_PIECES)
 CONTROL, USER_DEFINED = 3, 4  # token types in the file
-STARTS_WITH_BOS = ("llama3", "llama-v3", "llama-bpe")  # unless the file says otherwise
+STARTS_WITH_BOS = (  # unless the file says otherwise
+    *("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"),
+    "tekken",
+)
 ENDS_OF_TURN = (
     *("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
     *("<end_of_turn>", "<|end_of_turn|>", "<|eot|>", "</s>", "<EOT>"),
@@ -132,28 +136,44 @@ def _languages(header: Header) -> list[str]:
 
 def _tokenizer(header: Header, plan: Plan) -> dict:
     model = header.text("tokenizer.ggml.model", 64)
-    pre = header.text("tokenizer.ggml.pre", 64, default="gpt-2")
+    pre = header.text("tokenizer.ggml.pre", 64, default="default")
     if model not in TOKENIZERS:
         raise Refused("unknown_tokenizer", tokenizer=model)
     tokens = header.array("tokenizer.ggml.tokens", STRING)
     types = header.array("tokenizer.ggml.token_type", INT32)
     if not tokens.count == types.count == plan.vocabulary:
         raise Refused("wrong_shape", tensor="tokenizer.ggml.tokens")
+    merges = header.array("tokenizer.ggml.merges", STRING) if model == BYTE_PAIRS else None
+    scores = _scores(header, tokens) if model == SENTENCE_PIECES else None
     special = _special(header, tokens, types)
     eos = _token(header, "eos", tokens)
     return {
         "model": model,
         "pre": pre,
         "tokens": _place(tokens),
-        "merges": _place(header.array("tokenizer.ggml.merges", STRING)),
+        "merges": merges and _place(merges),
+        "scores": scores and _place(scores),
         "types": _place(types),
         "bos": _token(header, "bos", tokens),
         "eos": eos,
         "unknown": _token(header, "unknown", tokens),
         "end_of_turn": _ends(header, tokens, special, eos),
-        "add_bos": header.flag("tokenizer.ggml.add_bos_token", pre in STARTS_WITH_BOS),
+        "add_bos": header.flag(
+            "tokenizer.ggml.add_bos_token", model == SENTENCE_PIECES or pre in STARTS_WITH_BOS
+        ),
+        "add_space_prefix": header.flag(
+            "tokenizer.ggml.add_space_prefix", model == SENTENCE_PIECES
+        ),
         "special": [[number, text] for number, text in special.items()],
     }
+
+
+def _scores(header: Header, tokens: Array) -> Array:
+    """One a token; the greater the earlier its parts are joined."""
+    scores = header.array("tokenizer.ggml.scores", FLOAT32)
+    if scores.count != tokens.count:
+        raise Refused("wrong_shape", tensor="tokenizer.ggml.scores")
+    return scores
 
 
 def _special(header: Header, tokens: Array, types: Array) -> dict[int, str]:
