@@ -24,6 +24,7 @@ VERBS = {
     "build": ("site", "build the static site into dist/"),
     "test": ("testing", "build, find the browsers, run every test"),
     "ask": ("ask", "ask the model in a headless browser: ask [--model FILE] [--json] PROMPT"),
+    "inspect": ("inspect_file", "what a GGUF file holds, and whether it runs: inspect FILE"),
     "bench": ("bench.run", "measure Onglet and its peers side by side, write bench.json"),
     "size": ("size", "report the lines of each file and function and the bytes of dist/"),
     "check": ("check", "lint, arrows, types, foreign addresses, hashes; --full adds the long runs"),
@@ -45,7 +46,7 @@ def main() -> int:
 
 
 def usage() -> str:
-    lines = [f"  {verb:6} {purpose}" for verb, (_, purpose) in VERBS.items()]
+    lines = [f"  {verb:7} {purpose}" for verb, (_, purpose) in VERBS.items()]
     return "usage: python3 build.py VERB [ARGUMENTS]\n" + "\n".join(lines)
 
 
