@@ -1,4 +1,4 @@
-/* Matrices times one, two or four tokens, 8 rows at a time, straight from the packed blocks.
+/* Matrices times one or two tokens, 8 rows at a time, straight from the packed blocks.
  *
  * Each row is summed in one order, block after block, here and in matmul.c, whatever the number of
  * tokens, threads or the kind of machine: one token alone and the same token in a batch give the
@@ -39,7 +39,7 @@ INLINE void dot_part(struct rows sums[], const void *block, int32_t type, enum w
                      const struct constants *constants) {
     uint32_t octets = (uint32_t)(4 / parts_of(type)), first = (uint32_t)part * octets;
     v128 constant = hidden(way == PAIRS ? 0x00ff00ff : 0x00010001);
-    struct rows narrow[TILE], *into = way == NARROW ? narrow : sums;
+    struct rows narrow[2], *into = way == NARROW ? narrow : sums;
     for (int32_t token = 0; token < width; token++)
         narrow[token] = no_rows();
     UNROLL
@@ -66,7 +66,7 @@ INLINE void add_block(struct totals totals[], const void *block, int32_t type, e
     const v128 *words = words_of_slot(x, way, slot, width);
     UNROLL
     for (int32_t part = 0; part < parts_of(type); part++) {
-        struct rows sums[TILE];
+        struct rows sums[2];
         start_sums(sums, x, offset_of(type, is_signed), parts_of(type), slot, part, width);
         dot_part(sums, block, type, way, words, part, width, constants);
         for (int32_t token = 0; token < width; token++) {
@@ -94,7 +94,7 @@ INLINE struct rows mended(struct rows total) {
 INLINE void rows_quantized(const uint8_t *weights, int32_t type, enum way way, bool is_signed,
                            const struct activation *x, int32_t width, int32_t columns,
                            struct rows total[]) {
-    struct totals totals[TILE];
+    struct totals totals[2];
     for (int32_t token = 0; token < width; token++)
         totals[token] = (struct totals){no_rows(), no_rows()};
     struct constants constants = constants_of(type, is_signed);
@@ -145,10 +145,8 @@ INLINE void rows_float(const uint8_t *weights, int32_t type, const float *x, int
         int32_t columns, struct rows total[]) {                                                    \
         if (width == 1)                                                                            \
             rows_quantized(weights, type, way, is_signed, x, 1, columns, total);                   \
-        else if (width == 2)                                                                       \
-            rows_quantized(weights, type, way, is_signed, x, 2, columns, total);                   \
         else                                                                                       \
-            rows_quantized(weights, type, way, is_signed, x, TILE, columns, total);                \
+            rows_quantized(weights, type, way, is_signed, x, 2, columns, total);                   \
     }
 EVERY(DEFINE)
 
@@ -167,7 +165,7 @@ static void choose(const uint8_t *weights, int32_t type, enum way way, bool is_s
 #define choose rows_quantized
 #endif
 
-/* total (token) = 8 rows x a tile of `width` tokens: 1, 2 or TILE */
+/* total (token) = 8 rows x a tile of `width` tokens: 1 or 2 */
 void rows_of_few(const uint8_t *weights, int32_t type, enum dot dot, const struct activation *x,
                  int32_t width, int32_t columns, struct rows total[]) {
     type = packed_as(type);

@@ -2,6 +2,9 @@
  * Knows nothing of packed layouts or of how a dot is done. */
 #include "dots.h"
 
+/* Up to so many tokens a step is bound by the reading of weights more than by multiplying. */
+enum { FEW = 8 };
+
 /* gate / (1 + e^-gate) * up */
 INLINE v128 silu_gated(v128 gate, v128 up) {
     v128 grown = f32x4_exponential(f32x4_sub(v128_zero(), gate));
@@ -96,57 +99,76 @@ static const float *prepared(const struct program *program, const struct project
     return values;
 }
 
-/* One token: every thread prepares the input for itself and takes one contiguous piece of rows. */
+/* A thread's piece of the rows times one tile of one or two tokens. The piece is contiguous: the
+ * weights come in one stream. */
+static void project_piece(const struct project *step, const struct activation *x, int32_t width,
+                          int32_t thread, int32_t threads, enum dot dot) {
+    int32_t blocks = blocks_of(step), end = blocks * (thread + 1) / threads;
+    for (int32_t block = blocks * thread / threads; block < end; block++) {
+        int32_t type;
+        const uint8_t *weights = block_of(step, block, &type);
+        struct rows sums[2];
+        rows_of_few(weights, type, dot, x, width, step->columns, sums);
+        for (int32_t token = 0; token < width; token++)
+            finish(step, block, token, sums[token]);
+    }
+}
+
+/* One token: every thread prepares the input for itself. */
 static void project_one(const struct program *program, const struct project *step, int32_t token,
                         int32_t thread, int32_t threads, enum dot dot) {
     size_t more = (size_t)thread * (size_t)program->own_stride;
     struct activation x = activation_at(&program->own, step->columns, 1, 0, more);
     const float *values = prepared(program, step, token, own(program, program->own_values, thread));
     quantize(&values, step->columns, forms_of(step, dot), 1, &x);
-    int32_t blocks = blocks_of(step), end = blocks * (thread + 1) / threads;
-    for (int32_t block = blocks * thread / threads; block < end; block++) {
-        int32_t type;
-        const uint8_t *weights = block_of(step, block, &type);
-        struct rows sums;
-        rows_of_few(weights, type, dot, &x, 1, step->columns, &sums);
-        finish(step, block, 0, sums);
-    }
+    project_piece(step, &x, 1, thread, threads, dot);
 }
 
-/* Tokens first .. first + count, in tiles of 4, whoever draws a tile quantizes it. A tile that the
- * tokens do not fill repeats the last of them. */
+/* Tokens first .. first + count, in tiles of `width`, whoever draws a tile quantizes it. A tile
+ * that the tokens do not fill repeats the last of them. */
 static void quantize_tiles(const struct program *program, const struct project *step, int32_t first,
-                           int32_t count, int32_t thread, enum dot dot) {
+                           int32_t count, int32_t width, int32_t thread, enum dot dot) {
     int32_t forms = forms_of(step, dot);
     float *room = own(program, program->own_values, thread);
-    for (int32_t tile; (tile = draw_tile(control_of(program))) * TILE < count;) {
-        struct activation x = activation_at(&program->shared, step->columns, TILE, tile, 0);
+    for (int32_t tile; (tile = draw_tile(control_of(program))) * width < count;) {
+        struct activation x = activation_at(&program->shared, step->columns, width, tile, 0);
         const float *values[TILE];
-        for (int32_t lane = 0; lane < TILE; lane++) {
-            int32_t token = first + smaller(tile * TILE + lane, count - 1);
+        for (int32_t lane = 0; lane < width; lane++) {
+            int32_t token = first + smaller(tile * width + lane, count - 1);
             values[lane] = prepared(program, step, token, room + lane * step->columns);
         }
-        quantize(values, step->columns, forms, TILE, &x);
+        quantize(values, step->columns, forms, width, &x);
     }
 }
 
-/* Whoever draws a block of 8 rows unpacks it and multiplies it with all tiles. */
-static void project_tiles(const struct program *program, const struct project *step, int32_t count,
-                          int32_t thread, enum dot dot) {
+/* One block of 8 rows: unpacked, then multiplied with all tiles. */
+static void project_block(const struct program *program, const struct project *step, int32_t block,
+                          int32_t count, int32_t thread, enum dot dot) {
     uint8_t *quants = own(program, program->own_panel, thread);
     float *scales = own(program, program->own_panel_scales, thread);
-    int32_t blocks = blocks_of(step), type;
-    for (int32_t block; (block = draw_tile(control_of(program))) < blocks;) {
-        const uint8_t *weights = block_of(step, block, &type);
-        struct panel panel = unpack_panel(weights, type, dot, step->columns, quants, scales);
-        for (int32_t tile = 0; tile * TILE < count; tile++) {
-            struct activation x = activation_at(&program->shared, step->columns, TILE, tile, 0);
-            struct rows sums[TILE];
-            rows_of_tile(&panel, type, dot, &x, step->columns, sums);
-            for (int32_t lane = 0; lane < TILE && tile * TILE + lane < count; lane++)
-                finish(step, block, tile * TILE + lane, sums[lane]);
-        }
+    int32_t type;
+    const uint8_t *weights = block_of(step, block, &type);
+    struct panel panel = unpack_panel(weights, type, dot, step->columns, quants, scales);
+    for (int32_t tile = 0; tile * TILE < count; tile++) {
+        struct activation x = activation_at(&program->shared, step->columns, TILE, tile, 0);
+        struct rows sums[TILE];
+        rows_of_tile(&panel, type, dot, &x, step->columns, sums);
+        for (int32_t lane = 0; lane < TILE && tile * TILE + lane < count; lane++)
+            finish(step, block, tile * TILE + lane, sums[lane]);
     }
+}
+
+/* Few tokens wait for the weights: a contiguous piece for each thread. Many do not: whoever is free
+ * draws the next block. */
+static void project_tiles(const struct program *program, const struct project *step, int32_t count,
+                          int32_t thread, int32_t threads, enum dot dot) {
+    int32_t blocks = blocks_of(step), block, end = blocks * (thread + 1) / threads;
+    if (count <= FEW)
+        for (block = blocks * thread / threads; block < end; block++)
+            project_block(program, step, block, count, thread, dot);
+    else
+        while ((block = draw_tile(control_of(program))) < blocks)
+            project_block(program, step, block, count, thread, dot);
 }
 
 /* output (token, rows) = activation(norm(input) x weights + biases) * scale + residual. With
@@ -160,7 +182,12 @@ void project(const struct program *program, const struct project *step, int32_t 
         project_one(program, step, first, thread, threads, dot);
     if (count <= 1)
         return;
-    quantize_tiles(program, step, first, count, thread, dot);
+    int32_t width = count == 2 ? 2 : TILE;
+    quantize_tiles(program, step, first, count, width, thread, dot);
     meet(control_of(program), threads);
-    project_tiles(program, step, count, thread, dot);
+    struct activation two = activation_at(&program->shared, step->columns, 2, 0, 0);
+    if (count == 2)
+        project_piece(step, &two, 2, thread, threads, dot);
+    else
+        project_tiles(program, step, count, thread, threads, dot);
 }

@@ -3,9 +3,7 @@ and the same bits on every machine."""
 
 import functools
 
-import cases
 import gguf
-import k_quants
 import machines
 import numpy
 import pytest
@@ -14,6 +12,7 @@ from numpy import float32
 from onglet.engine import program, reference
 from onglet.engine.gguf import read_header
 from onglet.engine.models import plan_for
+from onglet_build.bench import quantizer
 from onglet_build.places import BUILD
 
 WIDTH, HIDDEN, LAYERS, VOCABULARY = 256, 512, 3, 83
@@ -36,21 +35,6 @@ LAYER_TYPES = (  # q, k, v, output, gate, up, down
 )
 
 
-def stored(random: numpy.random.Generator, kind: str, rows: int, columns: int) -> bytes:
-    """A matrix of deviation columns^-1/2: quantized, or of random bits where nobody quantizes."""
-    values = (random.standard_normal((rows, columns)) / columns**0.5).astype(float32)
-    if kind in k_quants.QUANTIZE:
-        return k_quants.QUANTIZE[kind](values)
-    if kind not in ("Q2_K", "Q3_K", "IQ4_NL"):
-        return gguf.quantize(values, gguf.GGMLQuantizationType[kind]).tobytes()
-    size, block_bytes = cases.BLOCKS[kind]
-    blocks = random.integers(0, 256, (rows * columns // size, block_bytes)).astype(numpy.uint8)
-    step = 4e-4 if kind == "IQ4_NL" else 6e-4
-    for place in cases.HALVES[kind]:
-        blocks[:, place : place + 2] = numpy.frombuffer(numpy.float16(step).tobytes(), numpy.uint8)
-    return blocks.tobytes()
-
-
 def write(path) -> None:
     random = numpy.random.default_rng(11)
     writer = gguf.GGUFWriter(path, "llama")
@@ -66,10 +50,9 @@ def write(path) -> None:
     writer.add_layer_norm_rms_eps(1e-5)
 
     def add(name: str, kind: str, rows: int, columns: int) -> None:
-        size, block_bytes = cases.BLOCKS[kind]
-        data = numpy.frombuffer(stored(random, kind, rows, columns), numpy.uint8)
-        data = data.reshape(rows, columns // size * block_bytes)
-        writer.add_tensor(name, data, raw_dtype=gguf.GGMLQuantizationType[kind])
+        values = (random.standard_normal((rows, columns)) / columns**0.5).astype(float32)
+        number = gguf.GGMLQuantizationType[kind]
+        writer.add_tensor(name, quantizer.quantize(values, number), raw_dtype=number)
 
     add("token_embd.weight", "Q6_K", VOCABULARY, WIDTH)
     add("output.weight", "Q8_0", VOCABULARY, WIDTH)

@@ -68,7 +68,7 @@ def test_project(machine, case, kind):
     lowered = model.lower([step], {"x": columns, "y": width}, context=64, chunk=CHUNK)
     threads = 1 + case % 3
     running = cases.engine(machine, model, lowered, threads)
-    for count in (1, int(random.integers(2, CHUNK)), CHUNK):
+    for count in (1, 2, int(random.integers(3, CHUNK)), CHUNK):
         x = random.standard_normal((count, columns)).astype(float32)
         x[random.random(x.shape) < 0.02] *= float32(1000)
         x[0, :32] = 0
