@@ -11,7 +11,6 @@ from pathlib import Path
 import machines
 import numpy
 import pytest
-
 from gguf import GGMLQuantizationType
 
 from onglet.engine import gguf, program, reference
