@@ -1,10 +1,12 @@
 /** What py/onglet/components.py shows: each name is a class there. */
 import { renderBar } from "./bar.js";
 import { renderChat } from "./chat.js";
+import { renderHistory } from "./history.js";
 import { renderSheet } from "./sheet.js";
 
 export default {
   Bar: { render: renderBar },
   Chat: { render: renderChat },
+  History: { render: renderHistory },
   Sheet: { render: renderSheet },
 };

@@ -27,6 +27,11 @@ const STYLE = `
   .buttons { display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0 14px; }
   .text-button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
   ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
+  .form { margin: 4px 0 16px; }
+  .form label { display: grid; gap: 3px; margin-bottom: 10px; font-size: 15px; }
+  .form input { font: inherit; font-size: 16px; color: inherit; background: var(--paper); border: 1px solid var(--edge);
+                border-radius: 10px; padding: 7px 10px; min-height: 44px; width: 100%; }
+  p.code { font: 15px/1.7 ui-monospace, monospace; border: 1px solid var(--line); border-radius: 10px; padding: 10px 12px; }
   @media (max-width: 600px) { .words { padding: 0 16px 8px; } }
 `;
 
@@ -53,7 +58,35 @@ const DRAW = {
         onclick: () => tell({ kind: name }),
       }, label)),
   ),
+  form: drawForm,
 };
+
+/**
+ * A few fields and one button; what was typed leaves them when it is sent.
+ * @typedef {{name: string, label: string, type: string, autocomplete: string}} Field
+ * @param {{name: string, button: string, hint: string, fields: Field[]}} section
+ * @param {(message: object) => void} tell
+ */
+function drawForm({ name, button, hint, fields }, tell) {
+  const inputs = fields.map((field) => make("input", {
+    id: `${name}-${field.name}`, name: field.name, type: field.type, autocomplete: field.autocomplete, required: true,
+  }));
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const values = Object.fromEntries(inputs.map((input) => [input.name, input.value]));
+    for (const input of inputs) input.value = "";
+    tell({ kind: name, ...values });
+  };
+  const rows = fields.map((field, number) =>
+    make("label", {}, make("span", {}, field.label), inputs[number]));
+  return make(
+    "form",
+    { class: "form", onsubmit: submit },
+    ...rows,
+    hint ? make("p", { class: "muted" }, hint) : null,
+    make("button", { type: "submit", class: "text-button", "data-key": name }, button),
+  );
+}
 
 const drawRow = (/** @type {[string, string, string]} */ [term, value, look]) => [
   make("dt", {}, term),
@@ -103,7 +136,7 @@ function sectionDrawer(parent, tell) {
 }
 
 /** Material's drawer is a dialog without a name, made anew each time it opens. */
-function nameDialog(/** @type {Element} */ inside, /** @type {string} */ name) {
+export function nameDialog(/** @type {Element} */ inside, /** @type {string} */ name) {
   /** @type {Element | null} */ let element = inside;
   while (element && !element.closest("[role=dialog]")) {
     element = /** @type {ShadowRoot} */ (element.getRootNode()).host ?? null;

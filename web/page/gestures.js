@@ -1,7 +1,7 @@
-/** Files dropped on the page and keyboard shortcuts, told to Python as events. */
+/** Files dropped on the page, keyboard shortcuts and long rest, told to Python as events. */
 
 /** By the key's place, because Alt with a letter types another character on some keyboards. */
-const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat" };
+const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat", "Alt+KeyH": "history", "Alt+KeyL": "lock" };
 
 /** @param {(name: string) => void} pressed */
 export function listenForShortcuts(pressed) {
@@ -33,4 +33,17 @@ export function listenForFiles(dropped) {
     const file = event.dataTransfer?.files[0];
     if (file) dropped(file);
   });
+}
+
+/**
+ * Tells once that nobody has touched the page for a while.
+ * @param {number} milliseconds @param {() => void} rested
+ */
+export function listenForRest(milliseconds, rested) {
+  let timer = setTimeout(rested, milliseconds);
+  const touched = () => {
+    clearTimeout(timer);
+    timer = setTimeout(rested, milliseconds);
+  };
+  for (const name of ["pointerdown", "keydown", "wheel"]) addEventListener(name, touched, { passive: true });
 }

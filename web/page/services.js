@@ -5,7 +5,7 @@
 import { ledger } from "./observe.js";
 
 const SETTINGS = "onglet.settings";
-const SETTING_NAMES = ["language", "theme"];
+const SETTING_NAMES = ["language", "theme", "exported"];
 
 /**
  * Answers what the app worker asks.
@@ -27,9 +27,11 @@ export function answerCalls(app, known) {
 /**
  * @param {import("./engine.js").EngineHost} engine
  * @param {{path: string, loading: boolean}} model the site's own, and whether the page loads it
+ * @param {import("./store.js").StoreHost} store
  */
-export function services(engine, model) {
+export function services(engine, model, store) {
   return {
+    ...store.services(),
     facts: async () => ({ ...facts(), persisted: await navigator.storage?.persisted?.() }),
     ledger: async () => ledger(),
     site_model: async () => model,
@@ -129,8 +131,13 @@ function copyBySelection(/** @type {string} */ text) {
 
 /** @param {{name: string, text: string}} what a download of a text file */
 async function saveText({ name, text }) {
+  return saveBlob(name, new Blob([text], { type: "text/plain;charset=utf-8" }));
+}
+
+/** A download. @param {string} name @param {Blob} content */
+export function saveBlob(name, content) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  link.href = URL.createObjectURL(content);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
