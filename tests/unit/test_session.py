@@ -307,3 +307,17 @@ async def test_loading_tells_speed_and_time_left():
     await tab.says("progress", "load", stage="download", received=60, total=110)
     assert tab.session.loading.speed == pytest.approx(25, rel=0.05)
     assert tab.session.loading.left == pytest.approx(2, rel=0.05)
+
+
+@plays
+async def test_an_answer_cut_short_goes_on_where_it_stopped():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("Story?")
+    await settle()
+    await tab.answer("Once upon", reason="cancelled")
+    tab.session.go_on()
+    await settle()
+    assert tab.asked("generate")[-1]["prompt"].endswith("<user>Story?Once upon")
+    await tab.answer(" a time")
+    assert (tab.last.answer, len(tab.session.conversation.tree)) == ("Once upon a time", 1)
