@@ -4,6 +4,7 @@ when it shall be. The engine worker alone, in a profile that stays."""
 import pytest
 from engine_driver import PAGE, Engine, chat
 
+from onglet.words import TABLES
 from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 
@@ -134,3 +135,33 @@ def test_nothing_is_kept_unasked_and_everything_is_deleted(open_engine):
     assert [path.split("/")[-1] for path in wait_kept(engine, 1)] == ["two.tokens"]
     assert engine.ended(engine.ask(kind="forget", conversation=None))["kind"] == "forgotten"
     assert kept(engine) == {}
+
+
+def kept_in(app) -> list[str]:
+    paths = app.page.evaluate(f"async () => {{ {FILES} }}")
+    return [path for path in paths if path.startswith("readings/") and paths[path]]
+
+
+def wait_until(app, condition) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        app.page.wait_for_timeout(100)
+    raise AssertionError(kept_in(app))
+
+
+def test_the_app_goes_on_after_a_reload_and_forgets_what_is_deleted(app_page):
+    app_page.ask(FACT * 6 + "What does Odile do?")
+    first = app_page.window()["done"]
+    wait_until(app_page, lambda: len(kept_in(app_page)) == 2)
+    app_page.page.reload()
+    app_page.wait_live().wait_model()
+    app_page.page.locator(".turn.answer.done").wait_for()
+    app_page.ask("And what is her name?")
+    assert app_page.window()["done"]["reused_tokens"] > first["prompt_tokens"]
+
+    app_page.page.keyboard.press("Alt+KeyH")
+    more = TABLES["en"]["history.more"]
+    app_page.page.get_by_role("button", name=f"{more}: ").first.click()
+    app_page.page.locator("[data-key=delete]").click()
+    wait_until(app_page, lambda: not kept_in(app_page))

@@ -57,9 +57,11 @@ async def answer(
     *,
     differently: bool = False,
     begun: str = "",
+    conversation: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> AsyncIterator[Tokens | Done]:
     """Yields the words of the answer as they come, then one Done; `begun` is how it begins already.
+    What the model read of a named conversation is kept for the next time.
 
     Raises Refused: no_model, no_chat_template, template_failed, or what the engine says.
     """
@@ -74,6 +76,7 @@ async def answer(
         prompt + begun,
         settings.draw(differently),
         max_tokens=settings.max_tokens,
+        conversation=conversation,
         on_progress=on_progress,
     )
     async with aclosing(words):
