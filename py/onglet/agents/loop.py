@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from onglet.agents import thoughts
 from onglet.engine import chat_template
 from onglet.engine.client import Engine, OnProgress
 from onglet.engine.errors import Refused
@@ -72,6 +73,10 @@ async def answer(
     prompt = chat_template.render(
         model.chat_template, messages, bos=marks.get("bos") or "", eos=marks.get("eos") or ""
     )
+    if thoughts.begins(prompt) and not begun:
+        yield Tokens(id=0, text=thoughts.OPEN, count=0)
+    elif thoughts.begins(prompt):
+        begun = begun.removeprefix(thoughts.OPEN)
     words = engine.generate(
         prompt + begun,
         settings.draw(differently),
