@@ -51,6 +51,7 @@ export const CHAT_STYLE = `
 
   .thoughts { margin: 0 0 12px; color: var(--muted); font-size: 14px; }
   .thoughts summary { cursor: pointer; min-height: 32px; line-height: 32px; width: fit-content; border-radius: 5px; }
+  @media (pointer: coarse) { .thoughts summary { line-height: 44px; } }
   .thoughts summary:hover { color: var(--ink); }
   .thought { white-space: pre-wrap; padding: 2px 0 2px 14px; border-left: 3px solid var(--line); line-height: 1.5; }
   .waiting { color: var(--muted); margin: 0; animation: breathe 1.6s ease-in-out infinite; }
