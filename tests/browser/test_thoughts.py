@@ -24,6 +24,7 @@ def test_thoughts_are_folded(app_page, tmp_path):
     write_thinker(path)
     app_page.open_model(path)
     app_page.ask("hello")
+    app_page.page.locator(".turn.answer.done").wait_for()
     assert app_page.answers_on_screen()[-1] == shown(VARIANT.answer[3:-1])
     fold = app_page.page.locator("details.thoughts").last
     assert fold.locator("summary").inner_text() == "Thoughts"
@@ -39,6 +40,7 @@ def test_a_prompt_that_begins_the_thoughts(app_page, tmp_path):
     tiny_model.write(path, VARIANT, template=tiny_model.TEMPLATE + "{{ '<think>\\n' }}")
     app_page.open_model(path)
     app_page.ask("hello")
+    app_page.page.locator(".turn.answer.done").wait_for()
     assert app_page.answers_on_screen()[-1] == ""
     fold = app_page.page.locator("details.thoughts").last
     fold.locator("summary").click()
