@@ -19,6 +19,8 @@ const TYPES = { js: "text/javascript", mjs: "text/javascript", wasm: "applicatio
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 const SCOPE = new URL(worker.registration.scope);
 const PREFIX = `onglet ${SCOPE.pathname} `;
+// The pieces of the site's model. The engine keeps them as one file (web/files/store.js).
+const PIECE_OF_MODEL = /^models\/([0-9a-f]{64})\/\d{3}$/;
 const COMPLETE = new URL("complete", SCOPE).href;
 
 /** @type {Promise<Cache> | null} */
@@ -113,7 +115,25 @@ async function missing() {
   const held = new Set((await (await cache()).keys()).map((request) => request.url));
   const list = await (await fetch(new URL("files.json", SCOPE), { cache: "no-cache" })).json();
   if (list.build !== BUILD) throw new Error(`the host serves build ${list.build}, not ${BUILD}`);
-  return list.files.filter((/** @type {Listed} */ file) => !held.has(new URL(file.path, SCOPE).href));
+  const wanted = [];
+  for (const file of /** @type {Listed[]} */ (list.files)) {
+    if (!held.has(new URL(file.path, SCOPE).href) && !(await isKept(file))) wanted.push(file);
+  }
+  return wanted;
+}
+
+/** Whether the file is a part of a model that this device keeps outside the cache. */
+async function isKept(/** @type {Listed} */ { path }) {
+  const sha256 = PIECE_OF_MODEL.exec(path)?.[1];
+  if (!sha256) return false;
+  try {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+    await folder.getFileHandle(sha256);
+    await folder.getFileHandle(`${sha256}.json`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -121,6 +141,7 @@ async function missing() {
  * it will be answered: browsers keep compiled code for a stored response, not for one made anew.
  */
 async function store(/** @type {Listed} */ file) {
+  if (await isKept(file)) return true; // since the page asked what is missing
   const url = new URL(file.path, SCOPE).href;
   // Only names that carry a hash mean the same bytes in another build.
   const older = file.path.includes("/") ? await caches.match(url) : undefined;

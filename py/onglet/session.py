@@ -200,9 +200,10 @@ class Session:
                 self._tell("model")
 
     def _answer_waiting(self) -> None:
-        """A question that found no model is answered as soon as there is one."""
+        """A question that found no model, or a damaged one, is answered as soon as there is one."""
         last = self.conversation.last
-        if self.loaded and last and last.problem and last.problem.code == "no_model":
+        waits = last and last.problem and last.problem.code in ("no_model", "wrong_hash")
+        if self.loaded and waits:
             self.regenerate()
 
     def _engine_restarted(self, alive: bool) -> None:
@@ -364,6 +365,8 @@ class Session:
             await self._write(turn, differently)
         except Refused as refused:
             turn.problem = None if refused.code == "cancelled" else refused
+            if refused.code == "wrong_hash" and self.is_site_model:
+                self.load()  # the host has the right bytes
         except asyncio.CancelledError:
             LOG.info("answer %s given up", turn.id)
         except Exception as error:

@@ -15,6 +15,7 @@ from . import vendor
 from .places import MODEL_NAME
 
 PIECE_BYTES = 24 << 20  # several hosts refuse files of 25 MiB
+CHECK_BYTES = 4 << 20  # what the tab hashes at a time (web/files/store.js)
 FIRST_READ = 1 << 20
 
 
@@ -24,14 +25,20 @@ def build(into: Path) -> dict:
     sha256 = hashlib.sha256(data).hexdigest()
     folder = into / sha256
     folder.mkdir()
-    pieces = [data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES)]
+    pieces = cut(data, PIECE_BYTES)
     for number, piece in enumerate(pieces):
         (folder / f"{number:03}").write_bytes(piece)
     prepared = prepare_whole(data)
     prepared["card"]["sha256"] = sha256
     prepared["pieces"] = [len(piece) for piece in pieces]
+    hashes = [hashlib.sha256(piece).hexdigest() for piece in cut(data, CHECK_BYTES)]
+    prepared["check"] = {"piece_bytes": CHECK_BYTES, "sha256": hashes}
     (folder / "prepared.json").write_text(json.dumps(prepared, separators=(",", ":")))
     return {"path": f"models/{sha256}/prepared.json", "sha256": sha256, "bytes": len(data)}
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def prepare_whole(data: bytes) -> dict:

@@ -5,7 +5,7 @@
  * the pool repacks while the rest arrives. Knows nothing about messages or other loads.
  */
 import { Failure } from "../files/failure.js";
-import { openAddress, openFile, openSite, sameOrigin } from "../files/sources.js";
+import { openAddress, openFile, openSite, openStored, sameOrigin } from "../files/sources.js";
 import { Tokens } from "./tokens.js";
 import { WeightStream } from "./weights.js";
 
@@ -13,6 +13,7 @@ import { WeightStream } from "./weights.js";
 /** @typedef {import("./kernels.js").Kernels} Kernels */
 /** @typedef {import("./pool.js").Pool} Pool */
 /** @typedef {{code: string, values: Record<string, unknown>}} Refusal */
+/** @typedef {{kind: string, path?: string, key?: string, url?: string, sha256?: string}} Wanted */
 /**
  * @typedef {object} Prepared what `prepare.py` says about a model file
  * @property {Record<string, unknown>} card
@@ -27,6 +28,7 @@ import { WeightStream } from "./weights.js";
  * @property {Tokens} tokens
  * @property {number[]} kept the tokens whose keys and values lie in the cache, from position 0
  * @property {Promise<import("./readings.js").Readings|null>} [readings] once a conversation is to be kept
+ * @property {() => Promise<void>} verify throws `wrong_hash` if the file's bytes are not the right ones
  */
 /**
  * @typedef {object} Asker what a load needs from outside
@@ -41,7 +43,7 @@ import { WeightStream } from "./weights.js";
 const HEADER_GUESS = 4 << 20; // the headers of small models; Python asks for more if need be
 
 /**
- * @param {{kind: string, path?: string, key?: string, url?: string}} wanted
+ * @param {Wanted} wanted
  * @param {Pool} pool
  * @param {Asker} asker
  * @returns {Promise<Model>}
@@ -51,18 +53,19 @@ export async function load(wanted, pool, asker) {
   const stream = new HeldChunks(opened.source.chunks);
   try {
     const prepared = opened.prepared ?? await prepare(stream, opened.source, asker);
+    prepared.card.sha256 ??= wanted.sha256 ?? null;
     const kernels = await pool.build(prepared.program);
     asker.signal.throwIfAborted();
-    const stage = wanted.kind === "file" ? "prepare" : "download";
-    const tokens = await fill(stream, opened.source, prepared, kernels, asker, stage);
-    return { prepared, kernels, tokens, kept: [] };
+    const tokens = await fill(stream, opened.source, prepared, kernels, asker);
+    const verify = opened.source.verify ?? (async () => {});
+    return { prepared, kernels, tokens, kept: [], verify };
   } finally {
     await stream.close();
   }
 }
 
 /**
- * @param {{kind: string, path?: string, key?: string, url?: string}} wanted
+ * @param {Wanted} wanted
  * @param {Asker} asker
  * @returns {Promise<{source: Source, prepared?: Prepared}>}
  */
@@ -71,6 +74,7 @@ async function open(wanted, { root, offers, signal }) {
     const { listing, source } = await openSite(sameOrigin(wanted.path ?? "", root), signal);
     return { source, prepared: /** @type {any} */ (listing) };
   }
+  if (wanted.kind === "stored") return { source: await openStored(wanted.sha256 ?? "", signal) };
   if (wanted.kind === "url") {
     return { source: await openAddress(sameOrigin(wanted.url ?? "", root), signal) };
   }
@@ -113,10 +117,10 @@ function accepted({ prepared, refused }) {
  * @param {Prepared} prepared
  * @param {Kernels} kernels
  * @param {Asker} asker
- * @param {string} stage
  * @returns {Promise<Tokens>}
  */
-async function fill(stream, source, prepared, kernels, { signal, progress }, stage) {
+async function fill(stream, source, prepared, kernels, { signal, progress }) {
+  const stage = source.local ? "prepare" : "download";
   const weights = new WeightStream(kernels);
   const header = await stream.first(prepared.program.weights[0].source); // sorted: the first byte
   const building = Tokens.build(header, prepared.tokenizer);
@@ -154,7 +158,7 @@ class HeldChunks {
     while (this.size < size) {
       const { done, value } = await this.chunks.next();
       if (done) break;
-      this.held.push(value);
+      this.held.push(value.slice()); // its reader may use the same bytes again
       this.size += value.length;
     }
     const bytes = new Uint8Array(Math.min(size, this.size));

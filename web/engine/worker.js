@@ -5,6 +5,7 @@
  * section 5. Knows nothing about kernels beyond starting and ending them.
  */
 import { Failure } from "../files/failure.js";
+import { forgetSite, sameOrigin } from "../files/sources.js";
 import { generate } from "./generate.js";
 import { load } from "./load.js";
 import { bestVariant, Pool, threadCount } from "./pool.js";
@@ -115,7 +116,7 @@ function asFailure(error) {
 /** @type {Record<string, (message: Message) => void>} */
 const HANDLERS = {
   load: ({ id, source, context }) => {
-    const same = current?.isFor(source, context);
+    const same = current?.isFor(source, context) && !current.damaged;
     if (!same) replace(new Loading(source, context));
     current?.join(id);
   },
@@ -174,6 +175,7 @@ async function answer(message, signal) {
   try {
     const model = await Promise.race([aborted(signal), loading?.ready]);
     if (!model) throw new Failure("no_model");
+    await Promise.race([aborted(signal), loading?.verified]);
     const prefill = throttle((received, total) => (
       reply({ kind: "progress", id, stage: "prefill", received, total })));
     const tokens = (/** @type {string} */ text, /** @type {number} */ count) => (
@@ -214,6 +216,9 @@ class Loading {
     /** Those who asked and have no answer yet. @type {Set<number>} */
     this.ids = new Set();
     this.abort = new AbortController();
+    /** Its file was found to be wrong after it was loaded. @type {boolean} */
+    this.damaged = false;
+    /** @type {Promise<void>} */ this.verified = Promise.resolve();
     /** @type {Message|null} */ this.progress = null;
     /** @type {Message|null} */ this.loaded = null;
     /** @type {Model|null} */ this.model = null;
@@ -228,7 +233,7 @@ class Loading {
    * @param {number|null|undefined} context
    */
   isFor(source, context) {
-    const key = (/** @type {Message} */ s) => [s.kind, s.path ?? s.key ?? s.url].join();
+    const key = (/** @type {Message} */ s) => [s.kind, s.path ?? s.key ?? s.url ?? s.sha256].join();
     return key(source) === key(this.source) && (context ?? null) === (this.context ?? null);
   }
 
@@ -269,7 +274,23 @@ class Loading {
     this.model = model;
     this.tellLoaded(model, (performance.now() - begin) / 1000);
     if (answers.size === 0) model.kernels.warmUp();
+    this.verified = this.verify(model);
+    this.verified.catch(() => {}); // told to who asks
     return model;
+  }
+
+  /**
+   * Hashes the file while nothing is asked yet. No answer goes out before it is known to be right.
+   * @param {Model} model
+   */
+  async verify(model) {
+    try {
+      await model.verify();
+    } catch (error) {
+      this.damaged = true;
+      if (this.source.kind === "site") await forgetSite(sameOrigin(this.source.path, settings.root));
+      throw error;
+    }
   }
 
   /**

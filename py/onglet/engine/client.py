@@ -37,7 +37,8 @@ from onglet.engine.messages import (
 from onglet.engine.prepare import prepare
 
 FIRST_ID = 1000  # smaller ids are the page's own requests
-MODEL_LOST = ("kernel_trap", "out_of_memory", "engine_died", "no_model")  # load again after these
+# load again after these
+MODEL_LOST = ("kernel_trap", "out_of_memory", "engine_died", "no_model", "wrong_hash")
 
 OnProgress = Callable[[Progress], None]
 

@@ -9,7 +9,8 @@ import types
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import ClassVar, get_args, get_type_hints
 
-SOURCES = {"site": "path", "file": "key", "url": "url"}  # kind of a source -> its other field
+# kind of a source -> its other field
+SOURCES = {"site": "path", "stored": "sha256", "file": "key", "url": "url"}
 
 
 class BadMessage(ValueError):
