@@ -186,7 +186,8 @@ async function answer(message, signal) {
     if (message.conversation) keepLater(model, message.conversation);
   } catch (error) {
     // After a trap nothing in the shared memory can be believed: the model has to be loaded again.
-    if (!(error instanceof Failure) && loading === current) replace(null);
+    const trapped = !(error instanceof Failure) && !signal.aborted;
+    if (trapped && loading === current) replace(null);
     fail(id, error);
   } finally {
     answers.delete(id);
