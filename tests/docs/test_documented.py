@@ -12,7 +12,8 @@ from onglet.engine.plan import OPERATIONS, Plan
 from onglet_build.places import PY, ROOT, WEB
 
 PROTOCOLS = (ROOT / "docs" / "protocols.md").read_text("utf-8")
-SECTIONS = {part[0]: part for part in re.split(r"^## ", PROTOCOLS, flags=re.M)[1:]}
+PARTS = re.split(r"^## ", PROTOCOLS, flags=re.M)[1:]
+SECTIONS = {part.partition(".")[0]: part for part in PARTS}
 RAISED = re.compile(r"""(?:Refused|Failure|Failed)\(\s*(?:[\w.]+, )?["'](\w+)["']""")
 
 
