@@ -26,6 +26,17 @@ const STYLE = `
   .bar > div { height: 100%; background: var(--accent); }
   .buttons { display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0 14px; }
   .text-button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
+  table { width: 100%; border-collapse: collapse; margin: 0 0 16px; font-size: 14px; }
+  caption { text-align: left; padding: 4px 0; }
+  thead th { font-weight: 400; color: var(--muted); font-size: 13px; }
+  th { text-align: left; font-weight: 400; padding: 3px 10px 3px 0; width: 45%; }
+  td { padding: 3px 0; }
+  .measure { display: flex; align-items: center; gap: 8px; font-variant-numeric: tabular-nums; }
+  .measure > div { flex: 1; }
+  .measure > div > div { height: 12px; min-width: 2px; border-radius: 3px; background: var(--muted); }
+  .measure > span { min-width: 44px; text-align: right; }
+  tbody tr:first-child > th { font-weight: 600; }
+  tbody tr:first-child .measure > div > div { background: var(--accent); }
   ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
   .form { margin: 4px 0 16px; }
   .form label { display: grid; gap: 3px; margin-bottom: 10px; font-size: 15px; }
@@ -41,6 +52,14 @@ const DRAW = {
   text: ({ text, look }) => make("p", { class: look, role: look === "problem" ? "alert" : null }, text),
   rows: ({ rows }) => make("dl", {}, ...rows.flatMap(drawRow)),
   list: ({ items }) => make("ul", {}, ...items.map((/** @type {string} */ item) => make("li", {}, item))),
+  bars: ({ caption, columns, rows }) => make(
+    "table",
+    {},
+    make("caption", {}, caption),
+    make("thead", {}, make("tr", {}, ...columns.map(
+      (/** @type {string} */ column) => make("th", { scope: "col" }, column)))),
+    make("tbody", {}, ...rows.map(drawBar)),
+  ),
   progress: ({ share, label }) => make(
     "div",
     {
@@ -92,6 +111,20 @@ const drawRow = (/** @type {[string, string, string]} */ [term, value, look]) =>
   make("dt", {}, term),
   make("dd", { class: look }, value),
 ];
+
+/** The length of the bar says the same as the number, so only the number is read aloud. */
+const drawBar = (/** @type {{name: string, value: string, share: number}} */ { name, value, share }) =>
+  make(
+    "tr",
+    {},
+    make("th", { scope: "row" }, name),
+    make("td", {}, make(
+      "div",
+      { class: "measure" },
+      make("div", {}, make("div", { style: `width: ${Math.round(share * 1000) / 10}%` })),
+      make("span", {}, value),
+    )),
+  );
 
 export function renderSheet(/** @type {any} */ { model, el }) {
   const tell = (/** @type {object} */ message) => model.send_msg(message);

@@ -3,6 +3,7 @@
 from typing import Any
 
 from onglet.agents.loop import LARGEST_SEED, Settings
+from onglet.sheets import speeds
 from onglet.sheets.side import SideSheet, buttons, text
 from onglet.words import explain, has, number, say, seconds, size
 
@@ -55,6 +56,7 @@ class ModelSheet(SideSheet):
         if session.loaded and not session.loading:
             site = {} if session.is_site_model else {"site": "model.site"}
             sections += [buttons(open="model.open", **site), self._hint()]
+        sections += speeds.sections()
         if sections != self.sheet.sections:
             self.sheet.sections = sections
 

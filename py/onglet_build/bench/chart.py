@@ -1,5 +1,5 @@
-"""The picture of a bench: docs/speeds.png for the README, and py/onglet/speeds.json, from which the
-app draws the same bars. Both come from one run and name its machine.
+"""The picture of a bench: docs/speeds.png for the README, and py/onglet/sheets/speeds.json, from
+which the app draws the same bars. Both come from one run and name its machine.
 """
 
 import json
@@ -10,7 +10,7 @@ from ..places import PY, ROOT
 from . import models
 
 PICTURE = ROOT / "docs" / "speeds.png"
-DATA = PY / "onglet" / "speeds.json"
+DATA = PY / "onglet" / "sheets" / "speeds.json"
 SHOWN = ("onglet", "llama.cpp native", "wllama", "wllama compat", "transformers.js",
          "onnxruntime-web")  # fmt: skip
 NAMES = {"onglet": "Onglet", "wllama compat": "wllama (compat build)"}
@@ -72,13 +72,14 @@ def svg(found: dict) -> str:
     ]
     height = TOP + 2 * group
     about = f"{machine['processor']}, {machine['cores']} cores, 2 threads, {machine['browser']}"
+    about += f", {machine['date']}" + (", busy with other work too" if machine["busy"] else "")
     title = "SmolLM2-135M-Instruct, 4 bit, without a GPU"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}">'
         f"<style>{STYLE}</style>"
         f'<rect width="{WIDTH}" height="{height}" style="fill: #fff"/>'
         f'<text class="title" x="20" y="30">{escape(title)}</text>'
-        f'<text class="muted" x="20" y="50">{escape(about)}, {machine["date"]}</text>'
+        f'<text class="muted" x="20" y="50">{escape(about)}</text>'
         f"{''.join(parts)}</svg>"
     )
 

@@ -2,7 +2,7 @@
 
 The wheel has no tool that requantises a file, but its library exports the function that such a
 tool calls, whose signature has not changed in years. It is called in a process of its own: the
-library's threads race with the end of a Python process, one in three of which it crashes.
+library's threads race with the end of a Python process, which now and then crashes.
 Knows nothing of files.
 """
 
