@@ -12,11 +12,12 @@ ENGLISH = TABLES["en"]
 PARIS = "What is the capital of France?"
 COLOURS = "Name three colours."
 PASSPHRASE = "correct horse battery"
-# Every byte that the site keeps, as text: files of OPFS and the records of IndexedDB.
+# Every byte that the site keeps in files (OPFS), as text; models apart.
 STORED = """async () => {
   const files = []
   const walk = async folder => {
     for await (const [name, handle] of folder) {
+      if (name === 'models') continue // a vocabulary holds every word
       if (handle.kind === 'directory') await walk(handle)
       else files.push([name, await (await handle.getFile()).text()])
     }
