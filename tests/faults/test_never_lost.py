@@ -54,7 +54,7 @@ def open_store(new_context, server):
     return opened
 
 
-@pytest.mark.xfail(strict=False, reason="once 119 of 120 writes were found: docs/log.md, 2026-11-23")
+@pytest.mark.xfail(strict=False, reason="once 119 of 120 rows were found: docs/log.md")
 def test_tabs_write_together_and_the_one_that_leads_is_ended(new_context, server, open_store):
     context = new_context(server)
     pages = [open_store(context)[0] for _ in range(3)]
