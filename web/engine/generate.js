@@ -5,6 +5,7 @@
  * messages, so a cancel counts from the next token on. Knows nothing about ports or message ids.
  */
 import { Failure } from "../files/failure.js";
+import { turn } from "../files/turn.js";
 import { AnswerText } from "./answer_text.js";
 import { common } from "./readings.js";
 
@@ -168,18 +169,6 @@ class Batch {
   }
 }
 
-const channel = new MessageChannel();
-/** @type {(() => void)[]} */
-const waiting = [];
-channel.port1.onmessage = () => waiting.shift()?.();
-
-/** Lets the worker read its messages. Never setTimeout: hidden pages slow it down to seconds. */
-function turn() {
-  return /** @type {Promise<void>} */ (new Promise((resolve) => {
-    waiting.push(resolve);
-    channel.port2.postMessage(0);
-  }));
-}
 
 /**
  * @param {number} count

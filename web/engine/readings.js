@@ -98,10 +98,10 @@ export class Readings {
     const { tokens, digests } = /** @type {Kept} */ (this.kept.get(id));
     const first = Math.floor(common(this.model.kept, tokens, count) / POSITIONS);
     this.model.kept.length = Math.min(this.model.kept.length, first * POSITIONS);
-    const handle = await (await this.folder.getFileHandle(`${id}.pages`)).getFile();
     try {
+      const file = await (await this.folder.getFileHandle(`${id}.pages`)).getFile();
       for (let page = first; page * POSITIONS < count; page++) {
-        const sealed = await handle.slice(page * this.slot, (page + 1) * this.slot).arrayBuffer();
+        const sealed = await file.slice(page * this.slot, (page + 1) * this.slot).arrayBuffer();
         this.write(page, await unseal(this.key, sealed, `${this.label} ${id} ${digests[page]}`));
         const end = Math.min((page + 1) * POSITIONS, count);
         this.model.kept.push(...tokens.slice(page * POSITIONS, end));

@@ -10,6 +10,7 @@
  * An entry holds the hash of each piece, so that hashing needs no library and resumes anywhere.
  */
 import { Failure } from "./failure.js";
+import { turn } from "./turn.js";
 
 /**
  * @typedef {object} Pieces what a file's bytes must be
@@ -135,18 +136,6 @@ export async function* readStored(entry, signal) {
   } finally {
     file.close();
   }
-}
-
-const channel = new MessageChannel();
-/** @type {(() => void)[]} */
-const waiting = [];
-channel.port1.onmessage = () => waiting.shift()?.();
-
-function turn() {
-  return /** @type {Promise<void>} */ (new Promise((resolve) => {
-    waiting.push(resolve);
-    channel.port2.postMessage(0);
-  }));
 }
 
 /**
