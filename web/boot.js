@@ -8,12 +8,13 @@ import { fetchPicture, mount } from "./app/mount.js";
 import { site, startPython, wishes } from "./app/start.js";
 import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
-import { listenForFiles, listenForShortcuts } from "./page/gestures.js";
-import { becomeIsolated, register, takeNewBuild } from "./page/isolation.js";
+import { listenForFiles, listenForPages, listenForShortcuts } from "./page/gestures.js";
+import { becomeIsolated, register } from "./page/isolation.js";
 import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, handOver, language, services, settings } from "./page/services.js";
 import { showProgress, showTrouble } from "./page/signs.js";
+import { takeNewBuild, watchForNewBuild } from "./page/update.js";
 
 const FEW_CORES = 2; // with no more, Python and the engine make each other late: one after the other
 const FIRST_LOAD = 1; // the id of the load that the page itself asks for
@@ -33,7 +34,7 @@ const enginePort = engine.start(fewCores ? python.promise : undefined);
 const events = new Events(app);
 startApp();
 listen();
-takeNewBuild();
+takeNewBuild().then(() => watchForNewBuild(site.build, () => events.send("new_build", true)));
 
 /** Starts Python's worker and lets it draw; it hears of the page's events once it is awake. */
 function startApp() {
@@ -65,6 +66,7 @@ function awake() {
 /** What happens on the page, for Python. */
 function listen() {
   keepLedger((value) => events.send("ledger", value));
+  listenForPages((name) => events.send("page", name));
   listenForShortcuts((name) => events.send("shortcut", name));
   listenForFiles((file) => events.send("dropped_file", handOver(engine, file)));
   for (const name of ["online", "offline"]) {
@@ -94,6 +96,7 @@ async function keepForOffline() {
   const registration = await register();
   const stored =
     registration !== null && (await storeForOffline(registration, () => engine.lastHeard));
+  if (stored === null) return;
   if (stored) mark("offline_ready");
   tell("offline_ready", stored);
   events.send("offline_ready", stored);

@@ -4,7 +4,9 @@
  *
  * A cache is used only when it is complete, so two builds never mix. On a first visit the page asks
  * for one file after the other when the model rests (page/offline.js); a later build is fetched
- * whole while it installs, and takes over when no tab uses the old one.
+ * whole while it installs, and takes over when no tab uses the old one or the person says so.
+ * Without a complete cache a worker only passes on what the host says: then another one may take
+ * its place at any time.
  */
 const BUILD = "@build@";
 const HEADERS = {
@@ -39,18 +41,29 @@ worker.addEventListener("fetch", (event) => {
 });
 worker.addEventListener("message", (event) => event.waitUntil(obey(event)));
 
-/** First install: at once. Later ones wait for the old tabs, with every file in hand. */
+/** Where a build is answered from its cache, the next one waits for its tabs, all files in hand. */
 async function install() {
-  if (!worker.registration.active) return worker.skipWaiting();
+  if (!worker.registration.active || !(await caches.match(COMPLETE))) return worker.skipWaiting();
   for (const file of await missing()) await store(file);
-  await finish();
+  if (!(await finish())) throw new Error("not every file could be stored");
 }
 
 async function activate() {
+  if (await isComplete()) await forgetOthers();
+  await worker.clients.claim();
+}
+
+/** Older builds are kept until this one is whole: it takes from them what did not change. */
+async function forgetOthers() {
   for (const name of await caches.keys()) {
     if (name.startsWith(PREFIX) && name !== PREFIX + BUILD) await caches.delete(name);
   }
-  await worker.clients.claim();
+}
+
+/** The open tabs of this site, not those of a neighbour on the same host. */
+async function tabs() {
+  const pages = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
+  return pages.filter((page) => page.url.startsWith(SCOPE.href));
 }
 
 /** @param {Request} request */
@@ -79,8 +92,9 @@ function withHeaders(response, url) {
 
 /** No part of Onglet asks another origin; what tries is refused and shown in the ledger. */
 async function refuse(/** @type {URL} */ url, /** @type {string} */ clientId) {
-  const pages = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
-  for (const page of pages) page.postMessage({ kind: "refused", host: url.host, from: clientId });
+  for (const page of await tabs()) {
+    page.postMessage({ kind: "refused", host: url.host, from: clientId });
+  }
   return Response.error();
 }
 
@@ -88,19 +102,22 @@ async function refuse(/** @type {URL} */ url, /** @type {string} */ clientId) {
 async function obey(event) {
   const reply = (/** @type {object} */ value) => event.ports[0]?.postMessage(value);
   try {
-    if (event.data.kind === "missing") reply({ build: BUILD, files: await missing() });
+    if (event.data.kind === "build") reply({ build: BUILD });
+    if (event.data.kind === "missing") reply({ files: await missing() });
     if (event.data.kind === "store") reply({ stored: await store(event.data.file) });
-    if (event.data.kind === "finish") reply({ complete: await finish() });
+    if (event.data.kind === "finish") reply({ complete: await finishAlone() });
     if (event.data.kind === "replace") reply({ replacing: await replace() });
   } catch (error) {
-    reply({ error: String(error) });
+    reply({ error: String(error), moved: error instanceof HostMoved });
   }
 }
 
+/** The host serves another build than this worker's: it is being updated, or was already. */
+class HostMoved extends Error {}
+
 /** A new build may take over early when the asking page is the only one. */
 async function replace() {
-  const pages = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
-  if (pages.length > 1) return false;
+  if ((await tabs()).length > 1) return false;
   await worker.skipWaiting();
   return true;
 }
@@ -112,7 +129,7 @@ async function missing() {
   if (await isComplete()) return [];
   const held = new Set((await (await cache()).keys()).map((request) => request.url));
   const list = await (await fetch(new URL("files.json", SCOPE), { cache: "no-cache" })).json();
-  if (list.build !== BUILD) throw new Error(`the host serves build ${list.build}, not ${BUILD}`);
+  if (list.build !== BUILD) throw new HostMoved(`the host serves ${list.build}, not ${BUILD}`);
   return list.files.filter((/** @type {Listed} */ file) => !held.has(new URL(file.path, SCOPE).href));
 }
 
@@ -144,6 +161,13 @@ async function finish() {
   if ((await missing()).length) return false;
   await (await cache()).put(COMPLETE, new Response(BUILD));
   return isComplete();
+}
+
+/** The page asks only the worker that is active: with its cache whole, no other is of use. */
+async function finishAlone() {
+  const whole = await finish();
+  if (whole) await forgetOthers();
+  return whole;
 }
 
 async function isComplete() {

@@ -78,6 +78,7 @@ class Session:
         self.ledger: dict = {"off_origin_requests": 0, "bytes": 0, "entries": []}
         self.online = True
         self.offline_ready: bool | None = None  # None: not known yet
+        self.new_build = False  # a later build of the site waits to be used
         self.bridge: Bridge | None = None
         self.engine: Engine | None = None
         self._listeners = Listeners()
@@ -108,7 +109,7 @@ class Session:
         self.engine = Engine(bridge)
         bridge.on_event("engine_restarted", self._engine_restarted)
         bridge.on_event("dropped_file", self._open)
-        for name in ("ledger", "online", "offline_ready"):
+        for name in ("ledger", "online", "offline_ready", "new_build"):
             bridge.on_event(name, lambda value, name=name: self._outside(name, value))
         model = await bridge.call("site_model")
         self._site_source = self._source = {"kind": "site", "path": model["path"]}
@@ -125,6 +126,10 @@ class Session:
     def _outside(self, name: str, value: Any) -> None:
         setattr(self, name, value)
         self._tell("outside", name)
+
+    async def use_new_build(self) -> bool:
+        """Reloads with the build that waits. False when another tab still uses the old one."""
+        return await self.bridge.call("use_new_build")
 
     # The model
 

@@ -1,4 +1,4 @@
-/** Files dropped on the page and keyboard shortcuts, told to Python as events. */
+/** Files dropped on the page, keyboard shortcuts and the page that the address names. */
 
 /** By the key's place, because Alt with a letter types another character on some keyboards. */
 const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat" };
@@ -33,4 +33,11 @@ export function listenForFiles(dropped) {
     const file = event.dataTransfer?.files[0];
     if (file) dropped(file);
   });
+}
+
+/** Tells of the page that the address names, now and when it changes. */
+export function listenForPages(/** @type {(name: string) => void} */ named) {
+  const tell = () => named(location.hash.slice(1));
+  addEventListener("hashchange", tell);
+  if (location.hash) tell();
 }

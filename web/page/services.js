@@ -3,6 +3,7 @@
  * a document can do. Each takes an object of arguments and returns plain data.
  */
 import { ledger } from "./observe.js";
+import { useNewBuild } from "./update.js";
 
 const SETTINGS = "onglet.settings";
 const SETTING_NAMES = ["language", "theme"];
@@ -39,7 +40,9 @@ export function services(engine, model) {
     remember,
     recall: async (/** @type {{name: string}} */ { name }) => settings()[name] ?? null,
     restart_engine: async (/** @type {any} */ change) => engine.restart(change),
+    go_to: async (/** @type {{page: string}} */ { page }) => void (location.hash = page),
     reload: async () => location.reload(),
+    use_new_build: useNewBuild,
   };
 }
 

@@ -9,7 +9,7 @@ from onglet.browser.safe import Flow, blocks
 from onglet.components import Chat
 from onglet.words import explain, say
 
-TITLE = "chat.title"
+TITLE, ICON, PLACE = "chat.title", "chat", 10
 
 LABELS = {
     "log": "chat.log",
@@ -52,6 +52,8 @@ NOTICES = {
     "cleared": Notice("chat.cleared", action="chat.undo"),
     "one_thread": Notice("notice.one_thread", "warning"),
     "no_storage": Notice("notice.no_storage", "warning"),
+    "new_build": Notice("notice.new_build", action="notice.use_new_build"),
+    "other_tabs": Notice("notice.other_tabs"),
     "problem": Notice("error.title", "problem", action="model.load"),
 }
 
@@ -96,7 +98,7 @@ class ChatPage:
             "words": lambda grown: self._words(*grown),
             "model": lambda _: self._model_changed(),
             "facts": self._warn,
-            "outside": lambda _: self.session.offline_ready is False and self.notice("no_storage"),
+            "outside": self._outside,
             "engine_back": lambda _: self.notice("engine_back"),
         }.items():
             self.session.on(name, listener)
@@ -174,6 +176,16 @@ class ChatPage:
         if not facts["isolated"]:
             self.notice("one_thread")
 
+    def _outside(self, name: str) -> None:
+        if name == "offline_ready" and self.session.offline_ready is False:
+            self.notice("no_storage")
+        elif name == "new_build":
+            self.notice("new_build")
+
+    async def _use_new_build(self) -> None:
+        if not await self.session.use_new_build():
+            self.notice("other_tabs")
+
     def _forget(self, name: str) -> None:
         if self._notices.pop(name, None):
             self._draw_notices()
@@ -182,6 +194,8 @@ class ChatPage:
         self._forget(name)
         if act and name == "cleared":
             self.session.undo_new_chat()
+        elif act and name == "new_build":
+            self.app.run(self._use_new_build())
         elif name == "problem":
             self.session.load() if act else self.session.forget_problem()
 
