@@ -10,6 +10,7 @@ import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
 import { listenForFiles, listenForPages, listenForShortcuts } from "./page/gestures.js";
 import { becomeIsolated, register } from "./page/isolation.js";
+import { guardLinks } from "./page/links.js";
 import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, handOver, language, services, settings } from "./page/services.js";
@@ -65,6 +66,7 @@ function awake() {
 
 /** What happens on the page, for Python. */
 function listen() {
+  guardLinks((key) => site.words[document.documentElement.lang][key]);
   keepLedger((value) => events.send("ledger", value));
   listenForPages((name) => events.send("page", name));
   listenForShortcuts((name) => events.send("shortcut", name));

@@ -22,10 +22,14 @@ const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (
 const SCOPE = new URL(worker.registration.scope);
 const PREFIX = `onglet ${SCOPE.pathname} `;
 const COMPLETE = new URL("complete", SCOPE).href;
+/** While a cache of this name exists nothing leaves this device; it ends with the last tab. */
+const SEAL = `onglet-seal ${SCOPE.pathname}`;
 
 /** @type {Promise<Cache> | null} */
 let openedCache = null;
 let complete = false;
+/** @type {Promise<boolean> | null} */
+let sealed = null;
 
 const cache = () => (openedCache ??= caches.open(PREFIX + BUILD));
 
@@ -35,7 +39,9 @@ worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (url.origin !== SCOPE.origin && url.protocol.startsWith("http")) {
     event.respondWith(refuse(url, event.clientId));
-  } else if (event.request.method === "GET" && url.href.startsWith(SCOPE.href)) {
+  } else if (event.request.mode === "navigate") {
+    event.respondWith(endSeal().then(() => answer(event.request)));
+  } else if (url.origin === SCOPE.origin) {
     event.respondWith(answer(event.request));
   }
 });
@@ -68,8 +74,12 @@ async function tabs() {
 
 /** @param {Request} request */
 async function answer(request) {
-  const found = (await isComplete()) ? await (await cache()).match(keyOf(request.url)) : undefined;
-  return found ?? withHeaders(await fetch(request), request.url);
+  const whole = await isComplete();
+  const found = whole ? await (await cache()).match(keyOf(request.url)) : undefined;
+  if (found && request.method === "GET") return found;
+  if (whole && (await isSealed())) return Response.error();
+  const answered = await fetch(request);
+  return request.url.startsWith(SCOPE.href) ? withHeaders(answered, request.url) : answered;
 }
 
 /** The cache's name for a URL: without query and fragment, `index.html` for the folder. */
@@ -98,6 +108,32 @@ async function refuse(/** @type {URL} */ url, /** @type {string} */ clientId) {
   return Response.error();
 }
 
+function isSealed() {
+  return (sealed ??= caches.has(SEAL));
+}
+
+/** From now on no request goes to another site, nor to the own host once all files are stored. */
+async function seal() {
+  await caches.open(SEAL);
+  sealed = Promise.resolve(true);
+  return true;
+}
+
+/** A visit when no tab is open begins a new session. */
+async function endSeal() {
+  if (!(await isSealed()) || (await tabs()).length) return;
+  await caches.delete(SEAL);
+  sealed = null;
+}
+
+/** Deletes what this site keeps in caches; from then on this worker only passes things on. */
+async function forget() {
+  await forgetOthers();
+  for (const name of [PREFIX + BUILD, SEAL]) await caches.delete(name);
+  [openedCache, complete, sealed] = [null, false, null];
+  return true;
+}
+
 /** @param {ExtendableMessageEvent} event */
 async function obey(event) {
   const reply = (/** @type {object} */ value) => event.ports[0]?.postMessage(value);
@@ -106,6 +142,9 @@ async function obey(event) {
     if (event.data.kind === "missing") reply({ files: await missing() });
     if (event.data.kind === "store") reply({ stored: await store(event.data.file) });
     if (event.data.kind === "finish") reply({ complete: await finishAlone() });
+    if (event.data.kind === "forget") reply({ forgotten: await forget() });
+    if (event.data.kind === "seal") reply({ sealed: await seal() });
+    if (event.data.kind === "is_sealed") reply({ sealed: await isSealed() });
     if (event.data.kind === "replace") reply({ replacing: await replace() });
   } catch (error) {
     reply({ error: String(error), moved: error instanceof HostMoved });
@@ -142,7 +181,9 @@ async function store(/** @type {Listed} */ file) {
   // Only names that carry a hash mean the same bytes in another build.
   const older = file.path.includes("/") ? await caches.match(url) : undefined;
   const response = older ?? (await fetchChecked(url, file.sha256));
-  await (await cache()).put(url, withHeaders(response, url));
+  const kept = withHeaders(response, url);
+  kept.headers.set("Onglet-Bytes", String(file.bytes)); // what the storage map adds up
+  await (await cache()).put(url, kept);
   return true;
 }
 

@@ -6,7 +6,7 @@
 {
   const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
   const SCOPE = new URL(worker.registration.scope);
-  const PREFIX = `onglet ${SCOPE.pathname} `;
+  const NAMES = [`onglet ${SCOPE.pathname} `, `onglet-seal ${SCOPE.pathname}`];
   /** A page that registers this file itself has no other worker to be freed of: no reload, no loop. */
   const frees = worker.registration.active !== null;
 
@@ -15,7 +15,7 @@
 
   async function leave() {
     for (const name of await caches.keys()) {
-      if (name.startsWith(PREFIX)) await caches.delete(name);
+      if (NAMES.some((ours) => name.startsWith(ours))) await caches.delete(name);
     }
     if (frees) await worker.clients.claim(); // only its own clients may be navigated
     await worker.registration.unregister();

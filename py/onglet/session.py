@@ -75,7 +75,7 @@ class Session:
         self.context_used = 0
         self.first_answered: int | None = None  # the turn that was answered first in this tab
         self.facts: dict = {}
-        self.ledger: dict = {"off_origin_requests": 0, "bytes": 0, "entries": []}
+        self.ledger: dict = {"off_origin_requests": 0, "left": 0, "bytes": 0, "entries": []}
         self.online = True
         self.offline_ready: bool | None = None  # None: not known yet
         self.new_build = False  # a later build of the site waits to be used

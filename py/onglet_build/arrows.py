@@ -21,6 +21,7 @@ FLOORS = {
     "library": 3,
     "engine": 2,
     "browser": 1,
+    "promises": 0,
     "words": 0,
 }
 SCREEN = {"panel", "panel_material_ui", "bokeh"}

@@ -22,6 +22,7 @@ TEMPLATES = ("index.html", "sw.js", "manifest.webmanifest")
 NOT_LISTED = ("files.json", "sw.js", "sw_off.js", "_headers", ".nojekyll")
 LICENCE_ELSEWHERE = "The package holds no text of its licence; another one here has the same.\n"
 BOOT_WORDS = ("error.title", "notice.app_failed", "notice.reload")
+LINK_WORDS = tuple(f"link.{name}" for name in ("title", "meaning", "open", "cancel", "sealed"))
 PYODIDE = "pyodide/314.0.3/"
 HERE = PY / "onglet_build"
 APP_STEP = ("snapshot.py", "python_bundle.py", "bytecode.py", "pyodide_node.mjs", "vendor.py")
@@ -149,7 +150,8 @@ def boot_words() -> dict[str, dict[str, str]]:
     """Returns the sentences that the page itself may have to say when Python cannot."""
     tables = sorted((PY / "onglet" / "words").glob("*.json"))
     return {
-        path.stem: {key: json.loads(path.read_text())[key] for key in BOOT_WORDS} for path in tables
+        path.stem: {key: json.loads(path.read_text())[key] for key in BOOT_WORDS + LINK_WORDS}
+        for path in tables
     }
 
 

@@ -52,6 +52,8 @@ def make_site(folder: Path, build: str) -> Path:
 def list_files(folder: Path, build: str) -> None:
     rows = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if path.name in ("sw.js", "files.json"):
+            continue
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         place = path.relative_to(folder).as_posix()
         rows.append({"path": place, "bytes": path.stat().st_size, "sha256": digest})

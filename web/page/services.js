@@ -2,7 +2,9 @@
  * What Python may ask of the page, by name (docs/protocols.md section 6): the few things that only
  * a document can do. Each takes an object of arguments and returns plain data.
  */
-import { ledger } from "./observe.js";
+import { ledger, timeline } from "./observe.js";
+import { readSeal, sealSession } from "./seal.js";
+import { deleteEverything, storageMap } from "./storage.js";
 import { useNewBuild } from "./update.js";
 
 const SETTINGS = "onglet.settings";
@@ -33,6 +35,11 @@ export function services(engine, model) {
   return {
     facts: async () => ({ ...facts(), persisted: await navigator.storage?.persisted?.() }),
     ledger: async () => ledger(),
+    timeline: async () => timeline,
+    is_sealed: readSeal,
+    seal_session: sealSession,
+    storage_map: storageMap,
+    delete_everything: () => deleteEverything(async () => {}),
     site_model: async () => model,
     pick_model_file: () => pickModelFile(engine),
     copy_text: copyText,

@@ -1,0 +1,112 @@
+/**
+ * What sheets and plain pages say, as sections in order. A section is a plain object with a `kind`
+ * that is a row of the table below; all text goes in as text.
+ */
+import { make } from "./dom.js";
+
+export const SECTIONS_STYLE = `
+  h3 { font-size: 13px; font-weight: 600; color: var(--muted); margin: 22px 0 6px; }
+  p { margin: 0 0 10px; font-size: 15px; }
+  p.muted { color: var(--muted); font-size: 14px; }
+  p.big { font-size: 20px; line-height: 1.35; }
+  p.problem { border: 1px solid var(--wrong); border-radius: 10px; padding: 10px 12px; }
+  dl { display: grid; grid-template-columns: minmax(96px, auto) 1fr; margin: 0 0 14px; font-size: 15px; }
+  dt, dd { padding: 6px 0; border-bottom: 1px solid var(--line); }
+  dt { color: var(--muted); padding-right: 16px; }
+  dd { margin: 0; font-variant-numeric: tabular-nums; }
+  dd.code { font: 13px/1.5 ui-monospace, monospace; padding-top: 8px; word-break: break-all; }
+  .bar { height: 6px; border-radius: 3px; background: var(--line); overflow: hidden; margin: 4px 0 8px; }
+  .bar > div { height: 100%; background: var(--accent); }
+  .buttons { display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0 14px; }
+  .text-button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
+  .wide { overflow-x: auto; margin: 0 0 14px; }
+  table { border-collapse: collapse; font-size: 15px; min-width: 100%; }
+  th, td { text-align: left; vertical-align: top; padding: 7px 18px 7px 0; border-bottom: 1px solid var(--line);
+           font-variant-numeric: tabular-nums; }
+  th { color: var(--muted); font-weight: 600; font-size: 13px; white-space: nowrap; }
+  .plot { display: grid; grid-template-columns: auto 1fr auto; gap: 7px 14px; align-items: center; margin: 0 0 14px;
+          font-size: 15px; }
+  .plot > :nth-child(3n) { text-align: right; font-variant-numeric: tabular-nums; }
+  .plot .bar { margin: 0; }
+  li code { font: 13px/1.5 ui-monospace, monospace; color: var(--muted); display: block; overflow-wrap: anywhere; }
+  .proved li { margin-bottom: 8px; }
+  ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
+`;
+
+/** @type {Record<string, (section: any, tell: (message: object) => void) => Node>} */
+const DRAW = {
+  title: ({ text }) => make("h3", {}, text),
+  text: ({ text, look }) => make("p", { class: look, role: look === "problem" ? "alert" : null }, text),
+  rows: ({ rows }) => make("dl", {}, ...rows.flatMap(drawRow)),
+  list: ({ items }) => make("ul", {}, ...items.map((/** @type {string} */ item) => make("li", {}, item))),
+  proved: ({ items }) => make("ul", { class: "proved" }, ...items.map(drawProved)),
+  table: ({ caption, columns, rows }) => make(
+    "div",
+    { class: "wide", role: "region", "aria-label": caption, tabindex: 0 },
+    make(
+      "table",
+      {},
+      make("thead", {}, make("tr", {}, ...columns.map((/** @type {string} */ name) => make("th", { scope: "col" }, name)))),
+      make("tbody", {}, ...rows.map(drawCells)),
+    ),
+  ),
+  plot: ({ items }) => make("div", { class: "plot" }, ...items.flatMap(drawStretch)),
+  progress: ({ share, label }) => make(
+    "div",
+    {
+      class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100,
+      "aria-valuenow": Math.round(share * 100),
+    },
+    make("div", { style: `width: ${Math.round(share * 1000) / 10}%` }),
+  ),
+  buttons: ({ buttons }, tell) => make(
+    "div",
+    { class: "buttons" },
+    ...buttons.map((/** @type {{name: string, label: string, main: boolean}} */ { name, label, main }) =>
+      make("button", {
+        type: "button", class: main ? "text-button main" : "text-button", "data-key": name,
+        onclick: () => tell({ kind: name }),
+      }, label)),
+  ),
+};
+
+const drawCells = (/** @type {string[]} */ cells) =>
+  make("tr", {}, ...cells.map((cell) => make("td", {}, cell)));
+
+const drawProved = (/** @type {[string, string]} */ [text, test]) =>
+  make("li", {}, text, make("code", {}, test));
+
+/** A stretch of time from the start: its name, its bar (of the longest), its length. */
+const drawStretch = (/** @type {[string, number, string]} */ [name, share, length]) => [
+  make("span", {}, name),
+  make("div", { class: "bar" }, make("div", { style: `width: ${Math.round(share * 1000) / 10}%` })),
+  make("span", {}, length),
+];
+
+const drawRow = (/** @type {[string, string, string]} */ [term, value, look]) => [
+  make("dt", {}, term),
+  make("dd", { class: look }, value),
+];
+
+/**
+ * Draws only the sections that differ: a button must not vanish under a finger while the lines
+ * around it count megabytes.
+ * @param {HTMLElement} parent
+ * @param {(message: object) => void} tell
+ */
+export function sectionDrawer(parent, tell) {
+  /** @type {string[]} */ let drawn = [];
+  return (/** @type {any[]} */ sections) => {
+    const wanted = sections.map((section) => JSON.stringify(section));
+    while (parent.children.length > wanted.length) parent.lastElementChild?.remove();
+    for (const [number, text] of wanted.entries()) {
+      if (text === drawn[number]) continue;
+      const section = DRAW[sections[number].kind](sections[number], tell);
+      const before = parent.children[number];
+      if (before) before.replaceWith(section);
+      else parent.append(section);
+    }
+    drawn = wanted;
+  };
+}
+
