@@ -146,6 +146,7 @@ class App:
         self.bridge = bridge
         bridge.on_event("shortcut", self._shortcut)
         bridge.on_event("page", self._show)
+        self._show(await bridge.call("page"))
         self.theme = await bridge.call("recall", name="theme") or "system"
         self.bar.theme = self.theme
         await self.session.start(bridge)

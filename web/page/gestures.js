@@ -35,9 +35,10 @@ export function listenForFiles(dropped) {
   });
 }
 
-/** Tells of the page that the address names, now and when it changes. */
+/** The page that the address names. */
+export const pageNamed = () => location.hash.slice(1);
+
+/** Tells when the address names another page. */
 export function listenForPages(/** @type {(name: string) => void} */ named) {
-  const tell = () => named(location.hash.slice(1));
-  addEventListener("hashchange", tell);
-  if (location.hash) tell();
+  addEventListener("hashchange", () => named(pageNamed()));
 }

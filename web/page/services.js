@@ -2,6 +2,7 @@
  * What Python may ask of the page, by name (docs/protocols.md section 6): the few things that only
  * a document can do. Each takes an object of arguments and returns plain data.
  */
+import { pageNamed } from "./gestures.js";
 import { ledger, timeline } from "./observe.js";
 import { readSeal, sealSession } from "./seal.js";
 import { deleteEverything, storageMap } from "./storage.js";
@@ -47,6 +48,7 @@ export function services(engine, model) {
     remember,
     recall: async (/** @type {{name: string}} */ { name }) => settings()[name] ?? null,
     restart_engine: async (/** @type {any} */ change) => engine.restart(change),
+    page: async () => pageNamed(),
     go_to: async (/** @type {{page: string}} */ { page }) => void (location.hash = page),
     reload: async () => location.reload(),
     use_new_build: useNewBuild,

@@ -34,8 +34,8 @@ TRIES = (1, 2, 3, 4)
 PHASE_WORDS = {WAITING: "chat.waiting", READING: "chat.reading"}
 OWN_REASONS = ("cancelled", "length", "context")  # ends of an answer that deserve a word
 LOAD_CODES = ("no_model", "cancelled")  # problems that loading a model solves
-GAP = 0.05  # seconds between two updates of a growing answer
-SLOW_RENDER, LONG_GAP = 0.015, 0.1
+GAP = 0.05  # seconds between two updates of a growing answer, at least
+REST = 4  # times as long as the last update took: a table of 10,000 cells must not stop the page
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Notice:
 
 NOTICES = {
     "engine_back": Notice("notice.engine_back"),
+    "smaller": Notice("notice.smaller"),
     "cleared": Notice("chat.cleared", action="chat.undo"),
     "one_thread": Notice("notice.one_thread", "warning"),
     "no_storage": Notice("notice.no_storage", "warning"),
@@ -72,6 +73,7 @@ class ChatPage:
         self._notices: dict[str, Notice] = {}
         self._flow = Flow()
         self._next_update = 0.0
+        self._context = 0  # tokens of the model's context, when it had to be shortened
         self._listen()
         self.relabel()
         app.on_language(self.relabel)
@@ -100,6 +102,7 @@ class ChatPage:
             "facts": self._warn,
             "outside": self._outside,
             "engine_back": lambda _: self.notice("engine_back"),
+            "smaller": self._smaller,
         }.items():
             self.session.on(name, listener)
 
@@ -182,6 +185,10 @@ class ChatPage:
         elif name == "new_build":
             self.notice("new_build")
 
+    def _smaller(self, context: int) -> None:
+        self._context = context
+        self.notice("smaller")
+
     async def _use_new_build(self) -> None:
         if not await self.session.use_new_build():
             self.notice("other_tabs")
@@ -206,13 +213,16 @@ class ChatPage:
 
     def _drawn_notice(self, name: str, notice: Notice) -> dict:
         problem = self.session.problem if name == "problem" else None
-        words = explain(problem.code, problem.values) if problem else say(notice.key)
+        words = explain(problem.code, problem.values) if problem else self._said(name, notice)
         action = say(notice.action) if notice.action else None
         if problem and self.session.loaded:
             action = None  # the model that was there answers again
         cancelled = problem and problem.code == "cancelled"
         look = "plain" if cancelled else notice.look
         return {"id": name, "kind": look, "text": words, "action": action}
+
+    def _said(self, name: str, notice: Notice) -> str:
+        return say(notice.key, context=self._context) if name == "smaller" else say(notice.key)
 
     def _model_changed(self) -> None:
         """A load that failed is told in the chat, where everybody looks."""
@@ -253,7 +263,7 @@ class ChatPage:
         self._status()
 
     def _words(self, turn: Turn, text: str) -> None:
-        """Shows a growing answer, at most every 50 ms."""
+        """Shows a growing answer, at most every 50 ms and a fifth of the time."""
         if len(turn.answer) == len(text):
             self._flow = Flow()
             self._turn_changed(turn)
@@ -263,8 +273,8 @@ class ChatPage:
             return
         update = self._flow.update()
         self.chat.tell("blocks", id=f"{turn.id}a", start=update.start, blocks=update.blocks)
-        took = time.monotonic() - now
-        self._next_update = now + (LONG_GAP if took > SLOW_RENDER else GAP)
+        end = time.monotonic()
+        self._next_update = end + max(GAP, REST * (end - now))
 
     def _parts(self, turn: Turn) -> list[dict]:
         """The question and the answer as the component draws them."""
