@@ -20,6 +20,9 @@ from onglet.engine.messages import Load, Loaded, Progress, Tokens
 
 LOG = logging.getLogger(__name__)
 NEWS = 0.1  # seconds between two reports of a load
+SHORTER_CONTEXTS = (2048, 1024, 512)  # tokens: what is tried when there is too little memory
+LOST = ("kernel_trap", "out_of_memory")  # the model is gone, the engine's worker is not
+DEATHS_TO_SHORTER = 3  # the page takes one thread after the second (web/page/engine.js)
 SETTLED = 0.3  # seconds before a download speed means something
 
 
@@ -64,11 +67,14 @@ class Loading:
 class Session:
     """Tells listeners of: `model` (loading, loaded or failed), `turns` (all changed), `turn` (one
     changed), `words` (an answer grew), `outside` (ledger, connection), `facts`
-    (of the browser), `engine_back`."""
+    (of the browser), `engine_back`, `smaller` (the context became shorter)."""
 
     def __init__(self):
         self.conversation = Conversation()
         self.settings = loop.Settings()
+        self.context: int | None = None  # tokens; None: as many as the model likes
+        self._threads = 1  # of the engine that answered last
+        self._deaths = 0
         self.loading: Loading | None = None
         self.problem: Refused | None = None  # why the last load failed
         self.speed: float | None = None  # tokens per second of the last answer
@@ -135,6 +141,8 @@ class Session:
 
     def load(self, source: dict | None = None) -> None:
         """Begins to load a model, by default the one that was there last."""
+        if source and source != self._source:
+            self.context = None
         self.loading, self.problem = Loading(), None
         self._load = asyncio.ensure_future(self._run_load(source or self._source))
 
@@ -168,7 +176,7 @@ class Session:
         try:
             if self.engine.given_up:
                 await self.bridge.call("restart_engine", threads=1)
-            await self.engine.load(source, self._progress)
+            await self._load_within_memory(source)
             self._source = source
         except Refused as refused:
             if self._load is current:
@@ -179,6 +187,33 @@ class Session:
                 self._tell("model")
                 self._answer_waiting()
 
+    async def _load_within_memory(self, source: dict) -> None:
+        """Loads a model; where the browser gives too little memory, with a shorter context."""
+        while True:
+            try:
+                loaded = await self.engine.load(source, self._progress, context=self.context)
+                break
+            except Refused as refused:
+                if refused.code != "out_of_memory" or not self._shorten():
+                    raise
+        self._threads = loaded.threads
+        if self.context:
+            self._tell("smaller", loaded.context)
+
+    def _shorten(self) -> bool:
+        """Chooses a shorter context for the next load. False when there is none."""
+        shorter = [size for size in SHORTER_CONTEXTS if not self.context or size < self.context]
+        self.context = shorter[0] if shorter else self.context
+        return bool(shorter)
+
+    async def _recover(self) -> None:
+        """The model was lost while answering: back on one thread, or else a shorter context."""
+        if self._threads > 1:
+            await self.bridge.call("restart_engine", threads=1)
+        elif self._shorten():
+            self._tell("engine_back")
+            self.load()
+
     async def _load_failed(self, problem: Refused, source: dict, before: dict) -> None:
         """A file that cannot be used must not cost the model that was there."""
         self.problem = problem
@@ -186,7 +221,7 @@ class Session:
         self.engine.loaded = None  # the engine let it go when the new load began
         if had_another:
             try:
-                await self.engine.load(before, self._progress)
+                await self._load_within_memory(before)
             except Refused as refused:
                 LOG.warning("the model before did not come back: %s", refused)
 
@@ -205,6 +240,9 @@ class Session:
     def _engine_restarted(self, alive: bool) -> None:
         self.context_used = 0
         if alive:
+            self._deaths += 1
+            if self._deaths >= DEATHS_TO_SHORTER:
+                self._shorten()
             self._tell("engine_back")
             self.load()
         else:
@@ -251,11 +289,13 @@ class Session:
         self._tell("turns")
 
     async def _run_answer(self, turn: Turn, differently: bool) -> None:
+        lost = False
         try:
             await self._model()
             await self._write(turn, differently)
         except Refused as refused:
             turn.problem = None if refused.code == "cancelled" else refused
+            lost = refused.code in LOST
         except asyncio.CancelledError:
             LOG.info("answer %d given up", turn.id)
         except Exception as error:
@@ -265,6 +305,8 @@ class Session:
             turn.phase = DONE
             self._answer = None
             self._tell("turn", turn)
+        if lost:
+            await self._recover()
 
     async def _model(self) -> None:
         """Waits for a model that is loading. Raises Refused no_model if there is none then."""

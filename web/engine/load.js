@@ -30,6 +30,7 @@ import { WeightStream } from "./weights.js";
 /**
  * @typedef {object} Asker what a load needs from outside
  * @property {string} root
+ * @property {number|null} context that was asked for
  * @property {Map<string, File>} offers files that a person picked
  * @property {AbortSignal} signal
  * @property {(received: number, total: number, stage: string) => void} progress
@@ -49,7 +50,8 @@ export async function load(wanted, pool, asker) {
   const opened = await open(wanted, asker);
   const stream = new HeldChunks(opened.source.chunks);
   try {
-    const prepared = opened.prepared ?? await prepare(stream, opened.source, asker);
+    const ready = asker.context === null ? opened.prepared : undefined; // made for one context
+    const prepared = ready ?? await prepare(stream, opened.source, asker);
     const kernels = await pool.build(prepared.program);
     asker.signal.throwIfAborted();
     const stage = wanted.kind === "file" ? "prepare" : "download";
