@@ -8,16 +8,18 @@ import { fetchPicture, mount } from "./app/mount.js";
 import { site, startPython, wishes } from "./app/start.js";
 import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
-import { listenForFiles, listenForPages, listenForShortcuts } from "./page/gestures.js";
+import { listenForFiles, listenForPages, listenForRest, listenForShortcuts } from "./page/gestures.js";
 import { becomeIsolated, register } from "./page/isolation.js";
 import { guardLinks } from "./page/links.js";
 import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, handOver, language, services, settings } from "./page/services.js";
+import { StoreHost } from "./page/store.js";
 import { showProgress, showTrouble } from "./page/signs.js";
 import { takeNewBuild, watchForNewBuild } from "./page/update.js";
 
 const FEW_CORES = 2; // with no more, Python and the engine make each other late: one after the other
+const REST = 15 * 60_000; // milliseconds without a touch after which what has a passphrase is locked
 const FIRST_LOAD = 1; // the id of the load that the page itself asks for
 
 openWindow();
@@ -33,6 +35,7 @@ const python = Promise.withResolvers();
 const fewCores = navigator.hardwareConcurrency <= FEW_CORES;
 const enginePort = engine.start(fewCores ? python.promise : undefined);
 const events = new Events(app);
+const store = new StoreHost((name, value) => events.send(name, value));
 startApp();
 listen();
 takeNewBuild().then(() => watchForNewBuild(site.build, () => events.send("new_build", true)));
@@ -50,7 +53,7 @@ function startApp() {
     dark: settings().theme ? settings().theme === "dark" : now.dark,
   };
   const model = { path: site.model.path, loading: engine.choice.load !== null };
-  answerCalls(app, services(engine, model));
+  answerCalls(app, services(engine, model, store));
   const { prerendered, live } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));
@@ -62,6 +65,7 @@ function awake() {
   mark("live");
   tell("live", true);
   events.release();
+  store.start();
 }
 
 /** What happens on the page, for Python. */
@@ -70,6 +74,7 @@ function listen() {
   keepLedger((value) => events.send("ledger", value));
   listenForPages((name) => events.send("page", name));
   listenForShortcuts((name) => events.send("shortcut", name));
+  listenForRest(Number(wishes.get("rest")) || REST, () => events.send("rest", true));
   listenForFiles((file) => events.send("dropped_file", handOver(engine, file)));
   for (const name of ["online", "offline"]) {
     addEventListener(name, () => events.send("online", navigator.onLine));

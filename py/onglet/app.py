@@ -13,12 +13,17 @@ from onglet import pages, words
 from onglet.browser.bridge import Bridge
 from onglet.components import Bar, Rail
 from onglet.session import Session
+from onglet.sheets.data import DataSheet
+from onglet.sheets.history import HistorySheet
 from onglet.sheets.model import ModelSheet
 from onglet.sheets.silence import SilenceSheet
 from onglet.words import say
 
 THEMES = ("system", "light", "dark")
-SHORTCUTS = {"send": "enter", "line": "shift_enter", "stop": "escape", "new": "new_chat"}
+SHORTCUTS = {
+    "send": "enter", "line": "shift_enter", "stop": "escape", "new": "new_chat",
+    "history": "history", "lock": "lock",
+}  # fmt: skip
 LIGHT = {
     "paper": "#FBFAF7", "raised": "#FFFFFF", "ink": "#1C2024", "muted": "#5E6670",
     "line": "#E4E1DA", "accent": "#0B6E69", "on_accent": "#FFFFFF", "error": "#B3261E",
@@ -100,7 +105,9 @@ class App:
         self.views = {name: page.view(self) for name, page in self.pages.items()}
         self.model_sheet = ModelSheet(self)
         self.silence_sheet = SilenceSheet(self)
-        self.sheets = (self.model_sheet, self.silence_sheet)
+        self.history_sheet = HistorySheet(self)
+        self.data_sheet = DataSheet(self)
+        self.sheets = (self.model_sheet, self.silence_sheet, self.history_sheet, self.data_sheet)
         self.page = self._page()
         self._listen()
         self.on_language(self._relabel_bar)
@@ -120,7 +127,9 @@ class App:
         )
 
     def _listen(self) -> None:
+        self.on_shortcut("history", self._toggle_history)
         self.bar.hear(
+            history=lambda _: self._toggle_history(),
             model=lambda _: self.model_sheet.open(),
             silence=lambda _: self.silence_sheet.open(),
             new=lambda _: self._shortcut("new_chat"),
@@ -130,6 +139,10 @@ class App:
         for name in ("model", "turn"):
             self.session.on(name, lambda _: self._draw_model_chip())
         self.session.on("outside", lambda _: self._draw_silence_chip())
+
+    def _toggle_history(self) -> None:
+        if not self.history_sheet.close():
+            self.history_sheet.open()
 
     def on_language(self, relabel: Callable[[], None]) -> None:
         """Calls `relabel` after each change of language."""
@@ -214,7 +227,8 @@ class App:
     # The bar
 
     def _relabel_bar(self) -> None:
-        names = {"new": "chat.new", "menu": "bar.menu", "language": "bar.language"}
+        names = {"history": "history.title", "new": "chat.new"}
+        names |= {"menu": "bar.menu", "language": "bar.language"}
         title = self.pages[self.shown].TITLE
         names |= {"theme": "bar.theme", "keys": "bar.keys", "title": title}
         languages = [[code, words.TABLES[code]["language.name"]] for code in words.LANGUAGES]

@@ -44,7 +44,7 @@ class Component(JSComponent):
 
 
 class Bar(Component):
-    """The top bar. Sends: `model`, `silence`, `new`, `language` and `theme` (value)."""
+    """The top bar. Sends: `history`, `model`, `silence`, `new`, `language` and `theme` (value)."""
 
     labels = param.Dict(default={})
     model_chip = param.Dict(default={})
@@ -55,17 +55,31 @@ class Bar(Component):
 
 class Chat(Component):
     """Turns and composer. Sends: `ready`, `ask` (text), `stop`, `copy` (id), `copy_code` (text),
-    `regenerate`, `edit`, `cancel_edit`, `notice` (id, act), and a problem's actions."""
+    `regenerate`, `go_on`, `edit` (id), `cancel_edit`, `branch` (id), `notice` (id, act), `unlock`
+    (passphrase), and a problem's actions."""
 
     labels = param.Dict(default={})
     welcome = param.Dict(default={})
     notices = param.List(default=[])
     status = param.Dict(default={"busy": False, "text": "", "context": "", "editing": False})
+    locked = param.Dict(default={"title": ""})
+
+
+class History(Component):
+    """The list of conversations. Sends `close`, `search` (text), `open`, `delete` (id), `rename`
+    (id, title), `move` (id, folder), `make_folder` (id, name), `delete_folder` (folder), `undo`
+    and `data`."""
+
+    labels = param.Dict(default={})
+    groups = param.List(default=[])
+    folders = param.List(default=[])
+    empty = param.String(default="")
+    notice = param.Dict(default={"text": "", "action": ""})
 
 
 class Sheet(Component):
     """The content of a side sheet: sections, drawn in order, then fields. Sends `close`, its
-    buttons' names, `set` (name, value) and `reset`."""
+    buttons' names, its forms' names (with what was typed), `set` (name, value) and `reset`."""
 
     labels = param.Dict(default={"title": "", "close": ""})
     sections = param.List(default=[])

@@ -7,16 +7,17 @@ nothing of screens; the bridge may be a stand-in.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from onglet.agents import loop
 from onglet.agents.conversation import DONE, READING, WAITING, WRITING, Conversation, Turn
-from onglet.browser.bridge import Bridge, Listeners
+from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.client import Engine
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Load, Loaded, Progress, Tokens
+from onglet.vault.keeper import Keeper
 
 LOG = logging.getLogger(__name__)
 NEWS = 0.1  # seconds between two reports of a load
@@ -24,6 +25,8 @@ SHORTER_CONTEXTS = (2048, 1024, 512)  # tokens: what is tried when there is too 
 LOST = ("kernel_trap", "out_of_memory")  # the model is gone, the engine's worker is not
 DEATHS_TO_SHORTER = 3  # the page takes one thread after the second (web/page/engine.js)
 SETTLED = 0.3  # seconds before a download speed means something
+SAVE_GAP = 1.0  # seconds between two saves of a growing answer
+QUIET = 5.0  # seconds without a save after which an unfinished answer counts as interrupted
 
 
 @dataclass
@@ -67,10 +70,12 @@ class Loading:
 class Session:
     """Tells listeners of: `model` (loading, loaded or failed), `turns` (all changed), `turn` (one
     changed), `words` (an answer grew), `outside` (ledger, connection), `facts`
-    (of the browser), `engine_back`, `smaller` (the context became shorter)."""
+    (of the browser), `engine_back`, `smaller` (the context became shorter). The keeper has
+    listeners of its own."""
 
     def __init__(self):
         self.conversation = Conversation()
+        self.keeper = Keeper()
         self.settings = loop.Settings()
         self.context: int | None = None  # tokens; None: as many as the model likes
         self._threads = 1  # of the engine that answered last
@@ -88,6 +93,9 @@ class Session:
         self.bridge: Bridge | None = None
         self.engine: Engine | None = None
         self._listeners = Listeners()
+        self._before: Conversation | None = None  # what undoing a new chat brings back
+        self._saves: set[asyncio.Task] = set()
+        self._restored = False
         self._site_source: dict | None = None
         self._source: dict | None = None  # of the model that answers, or shall again
         self._load: asyncio.Task | None = None
@@ -124,6 +132,7 @@ class Session:
         else:
             self._tell("model")
         self._knows_model.set()
+        self._beside(self._keep(bridge))
         self.facts = await bridge.call("facts")
         self.online = self.facts["online"]
         self._tell("facts", self.facts)
@@ -249,29 +258,119 @@ class Session:
             self.loading, self.problem = None, Refused("engine_died")
             self._tell("model")
 
+    # What is kept
+
+    def _beside(self, work: Coroutine) -> None:
+        """Runs work beside everything else, and keeps it from being collected."""
+        task = asyncio.ensure_future(work)
+        self._saves.add(task)
+        task.add_done_callback(self._saves.discard)
+
+    async def _keep(self, bridge: Bridge) -> None:
+        self.keeper.on("state", lambda _: self._kept_state())
+        await self.keeper.start(bridge)
+
+    def _kept_state(self) -> None:
+        """Locked: nothing of a conversation stays here. Opened: back to the place."""
+        if self.keeper.locked:
+            self.stop()
+            self.conversation, self._before, self._restored = Conversation(), None, False
+            self._tell("turns")
+        elif self.keeper.history and not self._restored:
+            self._restored = True
+            self._beside(self._restore())
+
+    async def _restore(self) -> None:
+        """Shows what this tab showed before it went away, else an answer that was cut short."""
+        history = self.keeper.history
+        try:
+            place = await self.bridge.call("recall_place")
+            place = place or await history.interrupted(time.time() - QUIET)
+            if place and not self.conversation.tree:
+                await self.open_conversation(place)
+        except (Refused, ServiceFailed) as error:
+            LOG.warning("not restored: %s", error)
+
+    async def open_conversation(self, id: str) -> bool:
+        """Shows a conversation that is kept; says whether there is one. Raises Refused."""
+        found = await self.keeper.history.read(id)
+        if not found or self.busy:
+            return False
+        self._show(Conversation.from_rows(*found))
+        self._before = None
+        return True
+
+    def _show(self, conversation: Conversation) -> None:
+        self.conversation, self.context_used = conversation, 0
+        self._remember_place()
+        self._tell("turns")
+
+    def _remember_place(self) -> None:
+        place = self.conversation.id if self.conversation.tree else ""
+        self._beside(self._call("keep_place", value=place))
+
+    async def _call(self, name: str, **arguments: Any) -> None:
+        try:
+            await self.bridge.call(name, **arguments)
+        except ServiceFailed as error:
+            LOG.info("%s: %s", name, error)
+
+    def show_branch(self, turn: str) -> None:
+        """Shows the branch through a turn."""
+        self.conversation.show(turn)
+        self._tell("turns")
+        if history := self.keeper.history:
+            self._beside(history.show(self.conversation.id, self.conversation.shown))
+
+    async def _save(self, conversation: Conversation, turn: Turn) -> None:
+        await self.keeper.save(conversation.to_row(), turn.to_row(conversation.id))
+
     # The conversation
 
     def ask(self, question: str) -> None:
         self._begin(self.conversation.ask(question))
 
-    def ask_instead(self, question: str) -> None:
-        """Changes the last question and has it answered anew."""
-        self._begin(self.conversation.ask_instead(question))
+    def ask_instead(self, question: str, id: str | None = None) -> None:
+        """Changes a question (the last one) and has it answered anew, as another branch."""
+        self._begin(self.conversation.ask_instead(question, id))
 
     def regenerate(self) -> None:
         """Another answer to the last question; a different one if there was one."""
         had_answer = bool(self.conversation.last.answer)
         self._begin(self.conversation.ask_again(), differently=had_answer)
 
-    def new_chat(self) -> None:
+    def go_on(self) -> None:
+        """Goes on with the last answer where it was cut short."""
+        turn = self.conversation.last
+        turn.begin()
+        self._begin(turn)
+
+    def new_chat(self, undo: bool = True) -> None:
         self.stop()
-        self.conversation.clear()
-        self.context_used = 0
-        self._tell("turns")
+        self._before = self.conversation if undo else None
+        self._show(Conversation())
+
+    async def delete_conversation(self, id: str) -> None:
+        """Throws a kept conversation away; the one on screen leaves it."""
+        if id == self.conversation.id:
+            self.stop()
+            await self.rest()
+            self.new_chat(undo=False)
+        await self.keeper.history.delete(id)
+
+    def renamed(self, id: str, title: str) -> None:
+        if id == self.conversation.id:
+            self.conversation.title = title
+
+    async def rest(self) -> None:
+        """Waits until no answer is under way and all is saved."""
+        while self._answer or self._saves:
+            await asyncio.wait([*self._saves, *([self._answer] if self._answer else [])])
 
     def undo_new_chat(self) -> None:
-        self.conversation.undo()
-        self._tell("turns")
+        if self._before and not self.conversation.tree:
+            self._show(self._before)
+            self._before = None
 
     def stop(self) -> None:
         """Stops the answer under way; a second time, without waiting for the engine."""
@@ -284,27 +383,32 @@ class Session:
             self.engine.cancel()
 
     def _begin(self, turn: Turn, differently: bool = False) -> None:
-        self._stopping = False
+        self._stopping, self._before = False, None
+        self._remember_place()
         self._answer = asyncio.ensure_future(self._run_answer(turn, differently))
         self._tell("turns")
 
     async def _run_answer(self, turn: Turn, differently: bool) -> None:
         lost = False
+        conversation = self.conversation
         try:
+            await self._save(conversation, turn)
+            self.keeper.changed()
             await self._model()
             await self._write(turn, differently)
         except Refused as refused:
             turn.problem = None if refused.code == "cancelled" else refused
             lost = refused.code in LOST
         except asyncio.CancelledError:
-            LOG.info("answer %d given up", turn.id)
+            LOG.info("answer %s given up", turn.id)
         except Exception as error:
-            LOG.exception("answer %d", turn.id)
+            LOG.exception("answer %s", turn.id)
             turn.problem = Refused(type(error).__name__)  # told by the general sentence
         finally:
             turn.phase = DONE
             self._answer = None
             self._tell("turn", turn)
+            self._beside(self._save(conversation, turn))
         if lost:
             await self._recover()
 
@@ -319,13 +423,18 @@ class Session:
     async def _write(self, turn: Turn, differently: bool) -> None:
         turn.phase = READING
         self._tell("turn", turn)
-        messages = self.conversation.messages(self.settings.instructions)
-        words = loop.answer(self.engine, messages, self.settings, differently=differently)
-        async for word in words:
+        conversation = self.conversation
+        messages = conversation.messages(self.settings.instructions)
+        how = {"differently": differently, "begun": turn.answer}
+        next_save = time.monotonic() + SAVE_GAP
+        async for word in loop.answer(self.engine, messages, self.settings, **how):
             if isinstance(word, Tokens):
                 turn.phase = WRITING
                 turn.answer += word.text
                 self._tell("words", (turn, word.text))
+                if time.monotonic() > next_save:
+                    next_save = time.monotonic() + SAVE_GAP
+                    self._beside(self._save(conversation, turn))
             else:
                 turn.figures = word
         self.speed = turn.figures.decode_tokens_per_second or None

@@ -1,6 +1,7 @@
 """Writes the embedded GGUF model as an ONNX graph for onnxruntime-web, so that the bench compares
 engines on one set of weights. Q4_1 becomes MatMulNBits of 4 bits, Q8_0 of 8 bits, block 32, the
-stored integers unchanged; attention is GroupQueryAttention with a past and a present.
+stored integers unchanged; attention is GroupQueryAttention with a past and a present. Inputs and
+outputs have the names that transformers.js gives them.
 
 Knows the llama family of the embedded file and nothing else; the bench is its only user.
 """
@@ -99,6 +100,21 @@ def add_embedding(graph: Graph) -> str:
     return graph.add("GatherBlockQuantized", inputs, "embed", bits=8, block_size=BLOCK)
 
 
+def add_lengths(graph: Graph) -> None:
+    """The mask is all ones: its length says how many positions there are."""
+
+    def add(operation: str, inputs: list[str], output: str, **attributes) -> str:
+        return graph.add(operation, inputs, output, domain="", **attributes)
+
+    total = add("Shape", ["attention_mask"], "shape")
+    last = graph.constant("one", np.array([1]))
+    total = add("Gather", [total, last], "total_positions", axis=0)
+    before = add("Sub", [total, last], "before_last")
+    add("Cast", [before], "last_position", to=TensorProto.INT32)
+    scalar = add("Squeeze", [total], "total_scalar")
+    add("Cast", [scalar], "total_length", to=TensorProto.INT32)
+
+
 def add_rope(graph: Graph, base: float, size: int) -> list[str]:
     turns = base ** -(np.arange(0, size, 2) / size)
     angles = np.outer(np.arange(POSITIONS), turns)
@@ -107,10 +123,10 @@ def add_rope(graph: Graph, base: float, size: int) -> list[str]:
 
 
 def add_attention(graph: Graph, layer: int, packed: str, rope: list[str], shape: dict) -> str:
-    past = [f"past_{kind}.{layer}" for kind in ("key", "value")]
-    present = [f"present_{kind}.{layer}" for kind in ("key", "value")]
+    past = [f"past_key_values.{layer}.{kind}" for kind in ("key", "value")]
+    present = [f"present.{layer}.{kind}" for kind in ("key", "value")]
     for names, place in ((past, graph.inputs), (present, graph.outputs)):
-        sizes = [1, shape["kv_heads"], names[0].split("_")[0], shape["head_size"]]
+        sizes = [1, shape["kv_heads"], names[0].split(".")[0], shape["head_size"]]
         place += [helper.make_tensor_value_info(n, TensorProto.FLOAT, sizes) for n in names]
     inputs = [packed, "", "", *past, "last_position", "total_length", *rope]
     return graph.add(
@@ -165,12 +181,10 @@ def read_shape(reader: GGUFReader) -> dict:
 
 def build_graph(reader: GGUFReader) -> Graph:
     graph, shape = Graph(reader), read_shape(reader)
-    for name, kind, sizes in (
-        ("input_ids", TensorProto.INT64, [1, "count"]),
-        ("last_position", TensorProto.INT32, [1]),
-        ("total_length", TensorProto.INT32, []),
-    ):
-        graph.inputs.append(helper.make_tensor_value_info(name, kind, sizes))
+    for name, length in (("input_ids", "count"), ("attention_mask", "total")):
+        info = helper.make_tensor_value_info(name, TensorProto.INT64, [1, length])
+        graph.inputs.append(info)
+    add_lengths(graph)
     stream = add_embedding(graph)
     rope = add_rope(graph, shape["base"], shape["head_size"])
     norms = [f"blk.{layer}.attn_norm.weight" for layer in range(shape["layers"])]
@@ -191,6 +205,21 @@ def write_onnx(model: Path, target: Path) -> None:
     )
     versions = [helper.make_opsetid("", 21), helper.make_opsetid(CONTRIB, 1)]
     save(helper.make_model(proto, opset_imports=versions, ir_version=10), str(target))
+
+
+def config_of(model: Path) -> dict:
+    """What transformers.js wants to know of the model beside the graph (its config.json)."""
+    reader = GGUFReader(model)
+    shape = read_shape(reader)
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "num_hidden_layers": shape["layers"],
+        "num_attention_heads": shape["heads"],
+        "num_key_value_heads": shape["kv_heads"],
+        "hidden_size": shape["heads"] * shape["head_size"],
+        "vocab_size": len(reader.fields["tokenizer.ggml.tokens"].data),
+    }
 
 
 if __name__ == "__main__":

@@ -24,16 +24,17 @@ function ask(message) {
   })
 }
 
-/** Starts the worker and loads the model; resolves to {load_seconds, threads, variant}. */
-export async function load({ threads, variant = null }) {
+/** Starts the worker and loads the site's model, or another prepared one; resolves to
+    {load_seconds, threads, variant, memory_bytes}. */
+export async function load({ threads, model, variant = null }) {
   const started = performance.now()
   const worker = new Worker(`${root}${site.code}engine/worker.js`, { type: 'module' })
   const nonce = crypto.randomUUID()
   worker.postMessage({ kind: 'start', port: channel.port2, load: null, threads, variant, root, nonce },
     [channel.port2])
-  const loaded = await ask({ kind: 'load', source: { kind: 'site', path: site.model.path }, context: null })
+  const loaded = await ask({ kind: 'load', source: { kind: 'site', path: model ?? site.model.path }, context: null })
   return { load_seconds: (performance.now() - started) / 1000, threads: loaded.threads,
-    variant: loaded.backend }
+    variant: loaded.backend, memory_bytes: loaded.memory_bytes }
 }
 
 /** One greedy answer of at most `answer_tokens`; the figures are the engine's own. */

@@ -2,6 +2,7 @@
    they came out, as transformers.js does it on the WASM backend. */
 
 import * as ort from '/vendor/onnxruntime/dist/ort.wasm.min.mjs'
+import { answer } from './in_worker.js'
 
 let session = null
 
@@ -17,7 +18,7 @@ async function load({ threads, model }) {
 }
 
 function emptyPast() {
-  const names = session.inputNames.filter(name => name.startsWith('past_'))
+  const names = session.inputNames.filter(name => name.startsWith('past_key_values'))
   const { shape } = session.inputMetadata.find(({ name }) => name === names[0])
   const empty = () => new ort.Tensor('float32', new Float32Array(0), [1, shape[1], 0, shape[3]])
   return Object.fromEntries(names.map(name => [name, empty()]))
@@ -25,11 +26,11 @@ function emptyPast() {
 
 async function step(tokens, total, past) {
   const ids = BigInt64Array.from(tokens, BigInt)
+  const mask = new BigInt64Array(total).fill(1n)
   const outputs = await session.run({ ...past,
     input_ids: new ort.Tensor('int64', ids, [1, tokens.length]),
-    last_position: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
-    total_length: new ort.Tensor('int32', Int32Array.of(total), []) })
-  for (const name of Object.keys(past)) past[name] = outputs[name.replace('past', 'present')]
+    attention_mask: new ort.Tensor('int64', mask, [1, total]) })
+  for (const name of Object.keys(past)) past[name] = outputs[name.replace('past_key_values', 'present')]
   return best(outputs.logits.data)
 }
 
@@ -43,20 +44,12 @@ function best(logits) {
 async function generate({ tokens, answer_tokens }) {
   const past = emptyPast()
   const started = performance.now()
-  const answer = [await step(tokens, tokens.length, past)]
+  const said = [await step(tokens, tokens.length, past)]
   const first = performance.now()
-  while (answer.length <= answer_tokens)
-    answer.push(await step(answer.slice(-1), tokens.length + answer.length, past))
-  return { answer, prompt_tokens: tokens.length, prefill_seconds: (first - started) / 1000,
+  while (said.length <= answer_tokens)
+    said.push(await step(said.slice(-1), tokens.length + said.length, past))
+  return { prompt_tokens: tokens.length, prefill_seconds: (first - started) / 1000,
     answer_tokens, decode_seconds: (performance.now() - first) / 1000 }
 }
 
-const doors = { load, generate }
-
-self.onmessage = async ({ data: { name, request } }) => {
-  try {
-    self.postMessage({ value: await doors[name](request) })
-  } catch (error) {
-    self.postMessage({ error: String(error) })
-  }
-}
+answer({ load, generate })

@@ -4,13 +4,15 @@
 import { Wllama, LoggerWithoutDebug } from '/vendor/wllama/esm/index.min.js'
 
 const CONTEXT = 2048
+const COMPAT = new URL('/vendor/wllama-compat/wasm/', location.href).href
 let wllama = null
 
 /** Loads the model; resolves to {load_seconds, threads}. */
-export async function load({ threads, model }) {
+export async function load({ threads, model, compat }) {
   const quiet = { ...LoggerWithoutDebug, log() {}, warn() {} }
   wllama = new Wllama({ default: '/vendor/wllama/esm/wasm/wllama.wasm' }, { logger: quiet })
-  wllama.setCompat(null)
+  if (compat) delete WebAssembly.Suspending // as in a browser without JSPI: wllama takes the other build
+  wllama.setCompat({ worker: `${COMPAT}wllama.js`, wasm: `${COMPAT}wllama.wasm` })
   const started = performance.now()
   await wllama.loadModelFromUrl(new URL(model, location.href).href,
     { n_threads: threads, n_ctx: CONTEXT, n_gpu_layers: 0 })

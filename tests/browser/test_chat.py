@@ -141,7 +141,7 @@ def test_escape_leaves_an_edit(app_page):
     wait_until(lambda: composer(app_page).input_value() != "")
     app_page.page.keyboard.press("Escape")
     wait_until(lambda: composer(app_page).input_value() == "")
-    assert not app_page.page.get_by_text(ENGLISH["composer.editing"]).is_visible()
+    app_page.page.get_by_text(ENGLISH["composer.editing"]).wait_for(state="hidden")
 
 
 def test_new_chat_and_its_undo(app_page):

@@ -131,9 +131,7 @@ def closeness_of(kinds_of, folder: Path, count: int) -> Closeness:
     """Of the kernels to the reference on the same requantised weights, `count` tokens."""
     header, file, weights = requantised(*embedded(), kinds_of)
     expected = reference.Model(plan_for(header), weights).forward(TOKENS[:count])
-    return compare(
-        expected, feed_model(header, file, "relaxed", folder, CHUNK, 2, TOKENS[:count])
-    )
+    return compare(expected, feed_model(header, file, "relaxed", folder, CHUNK, 2, TOKENS[:count]))
 
 
 def test_other_types_are_as_close(build_folder):

@@ -12,8 +12,11 @@ from onglet.engine import reference
 from onglet.engine.plan import Embed, Logits, Project
 from onglet.engine.program_table import HEADER
 
-WORDS = [[8 * octet + column for column in word]  # the columns of the bytes of each word
-         for octet in range(4) for word in ([0, 4, 1, 5], [2, 6, 3, 7])]
+WORDS = [
+    [8 * octet + column for column in word]  # the columns of the bytes of each word
+    for octet in range(4)
+    for word in ([0, 4, 1, 5], [2, 6, 3, 7])
+]
 OFFSETS = {"Q4_0": 8, "Q5_0": 16, "Q6_K": 32, "Q3_K": 4, "Q8_0": 128}
 # Type -> the planes that its bytes are cut into: lowest bit, bits, words that share a vector pair.
 NIBBLES, FIFTH = (0, 4, 2), (4, 1, 8)

@@ -1,9 +1,20 @@
 """A conversation remembers, forgets and says to the template what it should."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from onglet.agents.conversation import Conversation
+from onglet.agents.conversation import (
+    DONE,
+    TITLE_LENGTH,
+    WAITING,
+    WRITING,
+    Conversation,
+    Turn,
+    title_of,
+)
 from onglet.agents.loop import LEAST_VARIETY, Settings
+from onglet.engine.errors import Refused
 
 
 @pytest.fixture
@@ -38,7 +49,7 @@ def test_a_question_without_answer_is_left_out_later(talk):
     assert contents[-1] == "Three?"
 
 
-def test_asking_again_keeps_the_question_and_drops_the_answer(talk):
+def test_asking_again_keeps_the_question_and_begins_an_empty_answer(talk):
     turn = talk.ask_again()
     assert (turn.question, turn.answer) == ("Two?", "")
     assert len(talk.turns) == 2
@@ -52,22 +63,93 @@ def test_an_edited_question_takes_the_place_of_the_last(talk):
 
 def test_ids_are_never_used_twice(talk):
     seen = {turn.id for turn in talk.turns}
-    seen |= {talk.ask_again().id, talk.ask_instead("x").id, talk.ask("y").id}
+    seen |= {talk.ask_again().id, talk.ask_instead("x", talk.turns[0].id).id, talk.ask("y").id}
     assert len(seen) == 5
 
 
-def test_undo_brings_a_cleared_conversation_back(talk):
-    talk.clear()
-    assert talk.last is None
-    talk.undo()
+def test_a_title_is_the_first_line_of_the_first_question_cut_at_a_word():
+    talk = Conversation()
+    talk.ask("\n  Why is the sky blue?  \nTell me all.")
+    assert talk.title == "Why is the sky blue?"
+    assert title_of("word " * 40).endswith("word…")
+    assert len(title_of("word " * 40)) <= TITLE_LENGTH + 1
+
+
+def test_an_app_built_long_ago_gives_each_conversation_its_own_name():
+    one, two = Conversation(), Conversation()
+    assert one.id == two.id == ""
+    one.ask("One?"), two.ask("Two?")
+    assert one.id and two.id and one.id != two.id
+
+
+def test_regenerating_makes_a_branch_and_the_old_answer_can_be_shown_again(talk):
+    first = talk.last
+    second = talk.ask_again()
+    second.answer = "Zwei."
+    wordings, answers = talk.variants(second)
+    assert (wordings, answers) == ([second.id], [first.id, second.id])
+    talk.show(first.id)
+    assert [turn.answer for turn in talk.turns] == ["1.", "2."]
+
+
+def test_editing_an_early_question_keeps_what_came_after_it_as_another_branch(talk):
+    first = talk.turns[0]
+    other = talk.ask_instead("Eins?", first.id)
+    other.answer = "I."
+    assert [turn.question for turn in talk.turns] == ["Eins?"]
+    wordings, answers = talk.variants(other)
+    assert (wordings, answers) == ([first.id, other.id], [other.id])
+    talk.show(first.id)
     assert [turn.question for turn in talk.turns] == ["One?", "Two?"]
 
 
-def test_undo_after_a_new_question_does_nothing(talk):
-    talk.clear()
-    talk.ask("New?")
-    talk.undo()
-    assert [turn.question for turn in talk.turns] == ["New?"]
+def test_a_question_without_answer_is_asked_again_in_its_place(talk):
+    lost = talk.ask("Lost?")
+    lost.problem = Refused("no_model")
+    assert talk.ask_again() is lost
+    assert (lost.problem, lost.phase) == (None, WAITING)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["ask", "again", "instead", "show"]), st.integers(0, 50)), max_size=20
+)
+
+
+@given(STEPS)
+def test_every_turn_ever_answered_stays_reachable_and_survives_keeping(steps):
+    talk, said = Conversation(), set()
+    for act, number in [("ask", 0), *steps]:
+        ids = list(talk.tree)
+        if act == "ask":
+            turn = talk.ask(f"Question {number}")
+        elif act == "again":
+            turn = talk.ask_again()
+        elif act == "instead":
+            turn = talk.ask_instead(f"Question {number}", ids[number % len(ids)])
+        else:
+            talk.show(ids[number % len(ids)])
+            continue
+        turn.answer, turn.phase = f"Answer {len(said)}", DONE
+        said.add(turn.answer)
+    rows = [turn.to_row(talk.id) for turn in talk.tree.values()]
+    back = Conversation.from_rows(talk.to_row(), rows)
+    assert back == talk
+    for id in back.tree:
+        back.show(id)
+        shown = back.turns
+        assert id in {turn.id for turn in shown}
+        for turn in shown:
+            wordings, answers = back.variants(turn)
+            assert turn.id in wordings
+            assert turn.id in answers
+    assert {turn.answer for turn in back.tree.values()} == said
+
+
+def test_an_answer_that_was_under_way_comes_back_as_interrupted(talk):
+    turn = talk.ask("Three?")
+    turn.phase, turn.answer = WRITING, "3 is"
+    back = Turn.from_row(turn.to_row(talk.id))
+    assert (back.answer, back.phase, back.interrupted) == ("3 is", DONE, True)
 
 
 def test_sampling_takes_a_new_seed_each_time_unless_one_is_chosen():

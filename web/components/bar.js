@@ -7,7 +7,7 @@ import { styled } from "./style.js";
 
 const STYLE = `
   :host { flex: 1 1 0 !important; min-width: 0; width: auto !important; }
-  .top { display: flex; align-items: center; gap: 8px; height: 47px; padding: 0 8px 0 16px; }
+  .top { display: flex; align-items: center; gap: 8px; height: 47px; padding: 0 8px; }
   .mark { color: var(--accent); display: grid; }
   .mark .icon { width: 26px; height: 26px; stroke-width: 1.5; }
   h1 { font-size: 16px; font-weight: 600; margin: 0 auto 0 2px; white-space: nowrap; }
@@ -45,7 +45,7 @@ const STYLE = `
   @media (pointer: coarse) { label { min-height: 44px; } dl, .keys { display: none; } }
   @media (max-width: 720px) { .chip .more { display: none; } }
   @media (max-width: 480px) {
-    .top { padding: 0 0 0 10px; gap: 4px; }
+    .top { padding: 0; gap: 4px; }
     .long, .chip .icon { display: none; }
     .short { display: inline; }
     .chip { padding: 0 9px; }
@@ -94,6 +94,7 @@ function wearTheme(/** @type {string} */ theme) {
 function parts(model, tell) {
   const { labels } = model;
   return [
+    button("history", "history", labels.history, () => tell({ kind: "history" })),
     make("span", { class: "mark" }, icon("mark")),
     make("h1", {}, labels.title),
     fillModelChip(chipButton("model", tell), model.model_chip),

@@ -1,10 +1,11 @@
 /**
  * The conversation as people see it: welcome, turns, notices, composer. Draws what Python tells it
- * (properties `labels`, `welcome`, `notices`, `status`; messages about turns) and reports what is
+ * (properties `labels`, `welcome`, `notices`, `status`, `locked`; messages about turns) and reports what is
  * pressed. Knows nothing of models.
  */
 import { Composer } from "./composer.js";
 import { icon, make } from "./dom.js";
+import { drawLocked } from "./locked.js";
 import { styled } from "./style.js";
 import { Transcript } from "./transcript.js";
 import { CHAT_STYLE } from "./chat_style.js";
@@ -22,6 +23,15 @@ export function renderChat(/** @type {any} */ { model, el }) {
   };
   const inform = () => notices.replaceChildren(...model.notices.map(
     (/** @type {Notice} */ notice) => drawNotice(notice, model.labels, tell)));
+  const locked = make("div", { hidden: true });
+  column.prepend(locked);
+  const lock = () => {
+    const { title } = model.locked;
+    locked.replaceChildren(...(title ? [drawLocked(model.locked, tell)] : []));
+    locked.hidden = !title;
+    transcript.element.hidden = composer.element.hidden = Boolean(title);
+    if (title) locked.querySelector("input").focus();
+  };
   const status = () => {
     composer.status(model.status);
     transcript.busy(model.status.busy);
@@ -29,6 +39,8 @@ export function renderChat(/** @type {any} */ { model, el }) {
   label();
   inform();
   status();
+  lock();
+  model.on("locked", lock);
   model.on(["labels", "welcome"], label);
   model.on("notices", inform);
   model.on("status", status);

@@ -70,6 +70,23 @@ export const CHAT_STYLE = `
   .problem p { margin: 2px 0 0; }
   .actions { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 10px; }
 
+  .branch { display: flex; align-items: center; font-size: 13px; font-variant-numeric: tabular-nums; }
+  .turn footer .branch .square { width: 28px; }
+  .branch .square:disabled { opacity: .35; }
+  .turn footer .text-button { font-size: 14px; min-height: 32px; padding: 2px 12px; margin: 0 6px; color: var(--ink); }
+  .turn:has([data-key=go_on]) footer { height: auto; min-height: 40px; flex-wrap: wrap; }
+
+  .whole > div:has(.locked) { flex: 1; display: grid; align-content: center; }
+  .locked { display: grid; gap: 6px; max-width: 440px; }
+  .locked .icon { width: 34px; height: 34px; color: var(--accent); }
+  .locked h2 { font-size: 20px; line-height: 1.3; margin: 8px 0 0; }
+  .locked p { margin: 0 0 10px; color: var(--muted); font-size: 15px; }
+  .locked p.wrong { color: var(--wrong); margin: 4px 0; }
+  .locked input { font: inherit; color: inherit; background: var(--raised); border: 1px solid var(--edge); border-radius: 10px;
+                  padding: 8px 12px; min-height: 44px; }
+  .locked .text-button { justify-self: start; min-height: 44px; margin-top: 6px; background: var(--accent);
+                         border-color: var(--accent); color: var(--on-accent); }
+
   .latest { position: absolute; left: 50%; bottom: 8px; width: 40px; height: 40px; margin-left: -20px; display: grid;
             place-items: center; border: 1px solid var(--edge); border-radius: 50%; background: var(--raised);
             box-shadow: var(--shadow); }

@@ -30,6 +30,11 @@ export const SECTIONS_STYLE = `
   .plot .bar { margin: 0; }
   li code { font: 13px/1.5 ui-monospace, monospace; color: var(--muted); display: block; overflow-wrap: anywhere; }
   .proved li { margin-bottom: 8px; }
+  .form { margin: 4px 0 16px; }
+  .form label { display: grid; gap: 3px; margin-bottom: 10px; font-size: 15px; }
+  .form input { font: inherit; font-size: 16px; color: inherit; background: var(--paper); border: 1px solid var(--edge);
+                border-radius: 10px; padding: 7px 10px; min-height: 44px; width: 100%; }
+  p.code { font: 15px/1.7 ui-monospace, monospace; border: 1px solid var(--line); border-radius: 10px; padding: 10px 12px; }
   ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
 `;
 
@@ -68,7 +73,35 @@ const DRAW = {
         onclick: () => tell({ kind: name }),
       }, label)),
   ),
+  form: drawForm,
 };
+
+/**
+ * A few fields and one button; what was typed leaves them when it is sent.
+ * @typedef {{name: string, label: string, type: string, autocomplete: string}} Field
+ * @param {{name: string, button: string, hint: string, fields: Field[]}} section
+ * @param {(message: object) => void} tell
+ */
+function drawForm({ name, button, hint, fields }, tell) {
+  const inputs = fields.map((field) => make("input", {
+    id: `${name}-${field.name}`, name: field.name, type: field.type, autocomplete: field.autocomplete, required: true,
+  }));
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const values = Object.fromEntries(inputs.map((input) => [input.name, input.value]));
+    for (const input of inputs) input.value = "";
+    tell({ kind: name, ...values });
+  };
+  const rows = fields.map((field, number) =>
+    make("label", {}, make("span", {}, field.label), inputs[number]));
+  return make(
+    "form",
+    { class: "form", onsubmit: submit },
+    ...rows,
+    hint ? make("p", { class: "muted" }, hint) : null,
+    make("button", { type: "submit", class: "text-button", "data-key": name }, button),
+  );
+}
 
 const drawCells = (/** @type {string[]} */ cells) =>
   make("tr", {}, ...cells.map((cell) => make("td", {}, cell)));

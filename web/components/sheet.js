@@ -34,7 +34,7 @@ export function renderSheet(/** @type {any} */ { model, el }) {
 }
 
 /** Material's drawer is a dialog without a name, made anew each time it opens. */
-function nameDialog(/** @type {Element} */ inside, /** @type {string} */ name) {
+export function nameDialog(/** @type {Element} */ inside, /** @type {string} */ name) {
   /** @type {Element | null} */ let element = inside;
   while (element && !element.closest("[role=dialog]")) {
     element = /** @type {ShadowRoot} */ (element.getRootNode()).host ?? null;

@@ -5,7 +5,8 @@ import { safeFragment } from "./safe.js";
 /**
  * @typedef {{id: string, role: "question" | "answer", text: string, blocks: string[], phase: string,
  *   note: string, meta: string, last: boolean, problem: null | {title: string, text: string,
- *   actions: {name: string, label: string}[]}, remark: string}} Turn
+ *   actions: {name: string, label: string}[]}, remark: string, go_on: string,
+ *   branch: null | {place: number, count: number, before: string, after: string}}} Turn
  * @param {Turn} turn
  * @param {any} labels
  * @param {(message: object) => void} tell
@@ -97,9 +98,31 @@ function footer(turn, labels, tell) {
     {},
     filled ? button("copy", "copy") : null,
     answer && turn.last ? button("again", "regenerate") : null,
-    !answer && turn.last ? button("edit", "edit") : null,
+    answer && turn.go_on ? goOn(turn, tell) : null,
+    !answer ? button("edit", "edit") : null,
+    turn.branch ? stepper(turn.branch, labels, tell) : null,
     turn.meta ? make("span", { class: "meta" }, turn.meta) : null,
   );
+}
+
+/** @param {Turn} turn @param {(message: object) => void} tell */
+function goOn({ go_on }, tell) {
+  const press = () => tell({ kind: "go_on" });
+  return make("button", { type: "button", class: "text-button", "data-key": "go_on", onclick: press }, go_on);
+}
+
+/**
+ * "2/3" with arrows: which of the branches is shown.
+ * @param {{place: number, count: number, before: string, after: string}} branch ids, "" at an end
+ * @param {any} labels @param {(message: object) => void} tell
+ */
+function stepper({ place, count, before, after }, labels, tell) {
+  const arrow = (/** @type {"before" | "after"} */ name, /** @type {string} */ id) =>
+    make("button", {
+      type: "button", class: "square", "data-key": name, "aria-label": labels[name], title: labels[name],
+      disabled: !id, onclick: () => tell({ kind: "branch", id }),
+    }, icon(name));
+  return make("span", { class: "branch" }, arrow("before", before), `${place}/${count}`, arrow("after", after));
 }
 
 /**

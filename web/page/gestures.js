@@ -1,7 +1,7 @@
-/** Files dropped on the page, keyboard shortcuts and the page that the address names. */
+/** Files dropped on the page, keyboard shortcuts, long rest and the page that the address names. */
 
 /** By the key's place, because Alt with a letter types another character on some keyboards. */
-const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat" };
+const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat", "Alt+KeyH": "history", "Alt+KeyL": "lock" };
 
 /** @param {(name: string) => void} pressed */
 export function listenForShortcuts(pressed) {
@@ -41,4 +41,17 @@ export const pageNamed = () => location.hash.slice(1);
 /** Tells when the address names another page. */
 export function listenForPages(/** @type {(name: string) => void} */ named) {
   addEventListener("hashchange", () => named(pageNamed()));
+}
+
+/**
+ * Tells once that nobody has touched the page for a while.
+ * @param {number} milliseconds @param {() => void} rested
+ */
+export function listenForRest(milliseconds, rested) {
+  let timer = setTimeout(rested, milliseconds);
+  const touched = () => {
+    clearTimeout(timer);
+    timer = setTimeout(rested, milliseconds);
+  };
+  for (const name of ["pointerdown", "keydown", "wheel"]) addEventListener(name, touched, { passive: true });
 }

@@ -9,7 +9,7 @@ import { deleteEverything, storageMap } from "./storage.js";
 import { useNewBuild } from "./update.js";
 
 const SETTINGS = "onglet.settings";
-const SETTING_NAMES = ["language", "theme"];
+const SETTING_NAMES = ["language", "theme", "exported"];
 
 /**
  * Answers what the app worker asks.
@@ -31,16 +31,18 @@ export function answerCalls(app, known) {
 /**
  * @param {import("./engine.js").EngineHost} engine
  * @param {{path: string, loading: boolean}} model the site's own, and whether the page loads it
+ * @param {import("./store.js").StoreHost} store
  */
-export function services(engine, model) {
+export function services(engine, model, store) {
   return {
+    ...store.services(),
     facts: async () => ({ ...facts(), persisted: await navigator.storage?.persisted?.() }),
     ledger: async () => ledger(),
     timeline: async () => timeline,
     is_sealed: readSeal,
     seal_session: sealSession,
     storage_map: storageMap,
-    delete_everything: () => deleteEverything(async () => {}),
+    delete_everything: () => deleteEverything(() => store.stop()),
     site_model: async () => model,
     pick_model_file: () => pickModelFile(engine),
     copy_text: copyText,
@@ -141,8 +143,13 @@ function copyBySelection(/** @type {string} */ text) {
 
 /** @param {{name: string, text: string}} what a download of a text file */
 async function saveText({ name, text }) {
+  return saveBlob(name, new Blob([text], { type: "text/plain;charset=utf-8" }));
+}
+
+/** A download. @param {string} name @param {Blob} content */
+export function saveBlob(name, content) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  link.href = URL.createObjectURL(content);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

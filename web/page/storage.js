@@ -81,11 +81,11 @@ async function remembered() {
 
 /**
  * Deletes every row of the map and the service worker.
- * @param {() => Promise<void>} letGo ends what holds files open
+ * @param {() => void} letGo ends what holds files open
  * @returns {Promise<Kept[]>} what could not be deleted, for example because another tab holds it
  */
 export async function deleteEverything(letGo) {
-  await letGo();
+  letGo();
   const registration = await navigator.serviceWorker?.getRegistration();
   if (registration?.active) await askWorker(registration.active, { kind: "forget" });
   await registration?.unregister();

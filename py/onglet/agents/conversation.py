@@ -1,10 +1,13 @@
-"""A conversation: questions with their answers, in order, and what can be undone.
+"""A conversation: questions with their answers, as a tree. An edited question and another answer
+are branches beside what was there; one branch is shown.
 
-Knows nothing of models, engines or screens.
+Knows nothing of models, engines, screens, or where it is kept.
 """
 
-import itertools
-from dataclasses import dataclass, field
+import json
+import secrets
+import time
+from dataclasses import asdict, dataclass, field
 
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done
@@ -14,52 +17,123 @@ READING = "reading"  # the model reads the question
 WRITING = "writing"
 DONE = "done"
 
+TITLE_LENGTH = 60  # characters
+KEPT_STATES = {WAITING: "waiting", READING: "waiting", WRITING: "writing", DONE: "done"}
+
+
+def new_id() -> str:
+    return secrets.token_hex(8)
+
 
 @dataclass
 class Turn:
     """One question and its answer. An answer that failed keeps the text it had."""
 
-    id: int
+    id: str
     question: str
     answer: str = ""
     phase: str = WAITING
     figures: Done | None = None  # why it ended, counts and times
     problem: Refused | None = None
+    parent: str | None = None  # the turn before it
+    created: float = field(default_factory=time.time)  # seconds since 1970
+    interrupted: bool = False  # the tab or a worker went away while it was written
+
+    def begin(self) -> None:
+        """Waits again; the text that is there stays."""
+        self.phase, self.figures, self.problem, self.interrupted = WAITING, None, None, False
+
+    def to_row(self, conversation: str) -> dict:
+        """As the store keeps it (vault/schema.py)."""
+        problem = self.problem and {"code": self.problem.code, "values": self.problem.values}
+        ended = {"figures": self.figures and asdict(self.figures), "problem": problem}
+        return {
+            "id": self.id,
+            "conversation": conversation,
+            "parent": self.parent,
+            "question": self.question,
+            "answer": self.answer,
+            "state": KEPT_STATES[self.phase],
+            "created": self.created,
+            "ended": json.dumps(ended, default=str),
+        }
+
+    @classmethod
+    def from_row(cls, row: dict) -> "Turn":
+        """A turn as it was kept; one that was being answered was interrupted."""
+        ended = json.loads(row["ended"])
+        figures, problem = ended.get("figures"), ended.get("problem")
+        names = ("id", "parent", "question", "answer", "created")
+        return cls(
+            **{name: row[name] for name in names},
+            phase=DONE,
+            figures=Done(**figures) if figures else None,
+            problem=Refused(problem["code"], **problem["values"]) if problem else None,
+            interrupted=row["state"] != "done",
+        )
 
 
 @dataclass
 class Conversation:
-    turns: list[Turn] = field(default_factory=list)
-    _before: list[Turn] = field(default_factory=list)  # what `undo` brings back
-    _ids: itertools.count = field(default_factory=lambda: itertools.count(1))
+    id: str = ""  # given with the first question: the app is built long before a tab wakes it
+    title: str = ""
+    created: float = 0.0  # seconds since 1970
+    tree: dict[str, Turn] = field(default_factory=dict)  # all branches, oldest first
+    shown: str | None = None  # the last turn of the branch that is shown
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The branch that is shown, from its first question on."""
+        found: dict[str, Turn] = {}  # each turn once: a file may hold a circle
+        turn = self.last
+        while turn and turn.id not in found:
+            found[turn.id] = turn
+            turn = self.tree.get(turn.parent or "")
+        return list(found.values())[::-1]
 
     @property
     def last(self) -> Turn | None:
-        return self.turns[-1] if self.turns else None
+        return self.tree.get(self.shown or "")
 
     def ask(self, question: str) -> Turn:
-        """Adds a question; from now on `undo` has nothing to bring back."""
-        turn = Turn(next(self._ids), question)
-        self.turns.append(turn)
-        self._before = []
+        """Adds a question at the end of the branch that is shown."""
+        if not self.id:
+            self.id, self.title, self.created = new_id(), title_of(question), time.time()
+        return self._grow(question, self.shown)
+
+    def ask_instead(self, question: str, id: str | None = None) -> Turn:
+        """Asks otherwise, in place of a turn (the last one): a branch beside it."""
+        turn = self.tree[id or self.shown]
+        if turn.answer or turn is not self.last:
+            return self._grow(question, turn.parent)
+        turn.question = question
+        turn.begin()
         return turn
 
-    def ask_instead(self, question: str) -> Turn:
-        """Replaces the last question, and so its answer."""
-        self.turns.pop()
-        return self.ask(question)
-
     def ask_again(self) -> Turn:
-        """The last question once more, with an empty answer."""
-        return self.ask_instead(self.turns[-1].question)
+        """The last question once more, with an empty answer: a branch if there was an answer."""
+        return self.ask_instead(self.last.question)
 
-    def clear(self) -> None:
-        self._before, self.turns = self.turns, []
+    def _grow(self, question: str, parent: str | None) -> Turn:
+        turn = Turn(new_id(), question, parent=parent)
+        self.tree[turn.id] = turn
+        self.shown = turn.id
+        return turn
 
-    def undo(self) -> None:
-        """Brings back what `clear` took away."""
-        if not self.turns:
-            self.turns, self._before = self._before, []
+    def variants(self, turn: Turn) -> tuple[list[str], list[str]]:
+        """What could stand in the place of a turn: the ids of the wordings of its question (the
+        newest turn of each; its own for its own) and of the answers to that wording."""
+        beside = [other for other in self.tree.values() if other.parent == turn.parent]
+        wordings = {other.question: other.id for other in beside} | {turn.question: turn.id}
+        answers = [other.id for other in beside if other.question == turn.question]
+        return list(wordings.values()), answers
+
+    def show(self, id: str) -> None:
+        """Shows the branch through a turn, to the end that was added last."""
+        after = {turn.parent: turn.id for turn in self.tree.values()}  # the newest of each
+        while id in after:
+            id = after.pop(id)
+        self.shown = id
 
     def messages(self, instructions: str = "") -> list[dict]:
         """What a chat template wants: roles and contents, ending with the last question.
@@ -67,8 +141,28 @@ class Conversation:
         Questions that got no answer are left out: templates insist that roles take turns.
         """
         said = [{"role": "system", "content": instructions}] if instructions.strip() else []
-        for turn in self.turns[:-1]:
+        turns = self.turns
+        for turn in turns[:-1]:
             if turn.answer:
                 said.append({"role": "user", "content": turn.question})
                 said.append({"role": "assistant", "content": turn.answer})
-        return [*said, *({"role": "user", "content": turn.question} for turn in self.turns[-1:])]
+        return [*said, *({"role": "user", "content": turn.question} for turn in turns[-1:])]
+
+    def to_row(self) -> dict:
+        """As the store keeps it (vault/schema.py), changed now."""
+        names = ("id", "title", "created", "shown")
+        return {**{name: getattr(self, name) for name in names}, "changed": time.time()}
+
+    @classmethod
+    def from_rows(cls, row: dict, turns: list[dict]) -> "Conversation":
+        tree = {each["id"]: Turn.from_row(each) for each in turns}
+        shown = row["shown"] if row["shown"] in tree else next(reversed(tree), None)
+        return cls(row["id"], row["title"], row["created"], tree, shown)
+
+
+def title_of(question: str) -> str:
+    """The first line of a question, cut at a word."""
+    line = next((line.strip() for line in question.splitlines() if line.strip()), "")
+    if len(line) <= TITLE_LENGTH:
+        return line
+    return line[:TITLE_LENGTH].rsplit(" ", 1)[0] + "…"

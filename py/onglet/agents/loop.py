@@ -56,9 +56,10 @@ async def answer(
     settings: Settings,
     *,
     differently: bool = False,
+    begun: str = "",
     on_progress: OnProgress | None = None,
 ) -> AsyncIterator[Tokens | Done]:
-    """Yields the words of the answer as they come, then one Done.
+    """Yields the words of the answer as they come, then one Done; `begun` is how it begins already.
 
     Raises Refused: no_model, no_chat_template, template_failed, or what the engine says.
     """
@@ -70,7 +71,7 @@ async def answer(
         model.chat_template, messages, bos=marks.get("bos") or "", eos=marks.get("eos") or ""
     )
     words = engine.generate(
-        prompt,
+        prompt + begun,
         settings.draw(differently),
         max_tokens=settings.max_tokens,
         on_progress=on_progress,

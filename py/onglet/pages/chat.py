@@ -7,6 +7,7 @@ from typing import Any
 from onglet.agents.conversation import DONE, READING, WAITING, Turn
 from onglet.browser.safe import Flow, blocks
 from onglet.components import Chat
+from onglet.engine.errors import Refused
 from onglet.words import explain, say
 
 TITLE, ICON, PLACE = "chat.title", "chat", 10
@@ -21,6 +22,8 @@ LABELS = {
     "copy_code": "chat.copy_code",
     "regenerate": "chat.regenerate",
     "edit": "chat.edit",
+    "before": "chat.branch_before",
+    "after": "chat.branch_after",
     "dismiss": "chat.dismiss",
     "question": "composer.label",
     "placeholder": "composer.placeholder",
@@ -32,10 +35,13 @@ LABELS = {
 }
 TRIES = (1, 2, 3, 4)
 PHASE_WORDS = {WAITING: "chat.waiting", READING: "chat.reading"}
+GO_ON_REASONS = ("cancelled", "length")  # ends of an answer after which it can go on
 OWN_REASONS = ("cancelled", "length", "context")  # ends of an answer that deserve a word
 LOAD_CODES = ("no_model", "cancelled")  # problems that loading a model solves
 GAP = 0.05  # seconds between two updates of a growing answer, at least
 REST = 4  # times as long as the last update took: a table of 10,000 cells must not stop the page
+UNREADABLE = ("key_lost", "damaged", "newer")
+REMIND_AFTER = 10  # conversations kept without an export or the browser's promise
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,11 @@ NOTICES = {
     "new_build": Notice("notice.new_build", action="notice.use_new_build"),
     "other_tabs": Notice("notice.other_tabs"),
     "problem": Notice("error.title", "problem", action="model.load"),
+    "memory": Notice("notice.memory", "warning", action="data.title"),
+    "no_store": Notice("notice.no_store", "warning"),
+    "unreadable": Notice("notice.unreadable", "problem", action="data.title"),
+    "not_saved": Notice("error.title", "problem", action="data.title"),
+    "export": Notice("notice.export", action="data.title"),
 }
 
 
@@ -69,7 +80,9 @@ class ChatPage:
         self.app = app
         self.session = app.session
         self.chat = Chat(sizing_mode="stretch_both", margin=0)
-        self.editing = False
+        self.editing = ""  # the id of the turn whose question is being changed
+        self.wrong = ""  # why the last passphrase did not open
+        self._reminded = False
         self._notices: dict[str, Notice] = {}
         self._flow = Flow()
         self._next_update = 0.0
@@ -81,6 +94,9 @@ class ChatPage:
         app.on_shortcut("stop", self.escape)
 
     def _listen(self) -> None:
+        app_run, keeper = self.app.run, self.session.keeper
+        keeper.on("state", lambda _: self._kept_changed())
+        keeper.on("problem", lambda _: self._saving_changed())
         self.chat.hear(
             ready=lambda _: self._draw_turns(),
             ask=lambda message: self._ask(message["text"]),
@@ -88,7 +104,10 @@ class ChatPage:
             copy=lambda message: self.app.copy(self._text(message["id"])),
             copy_code=lambda message: self.app.copy(message["text"]),
             regenerate=lambda _: self._when_free(self.session.regenerate),
-            edit=lambda _: self._edit(),
+            go_on=lambda _: self._when_free(self.session.go_on),
+            edit=lambda message: self._edit(message["id"][:-1]),
+            branch=lambda message: self._when_free(self.session.show_branch, message["id"]),
+            unlock=lambda message: app_run(self._unlock(message["passphrase"])),
             cancel_edit=lambda _: self._end_edit(),
             notice=lambda message: self._notice_pressed(message["id"], message["act"]),
             load=lambda _: self.session.load(),
@@ -115,6 +134,7 @@ class ChatPage:
             welcome={**welcome, "sentence": say("app.sentence"), "tries": tries},
         )
         self._draw_notices()
+        self._draw_locked()
         self._status()
         if self.session.conversation.turns:
             self._draw_turns()
@@ -128,23 +148,26 @@ class ChatPage:
     def _ask(self, text: str) -> None:
         if self.session.busy or not text.strip():
             return
-        act = self.session.ask_instead if self.editing else self.session.ask
-        self.editing = False
+        edited, self.editing = self.editing, ""
         self._forget("cleared")
         self._forget("engine_back")
-        act(text)
+        if edited in self.session.conversation.tree:
+            self.session.ask_instead(text, edited)
+        else:
+            self.session.ask(text)
         if not self.session.facts.get("touch"):
             self.chat.tell("focus")
 
-    def _edit(self) -> None:
-        if self.session.busy or not self.session.conversation.last:
+    def _edit(self, id: str) -> None:
+        turn = self.session.conversation.tree.get(id)
+        if self.session.busy or not turn:
             return
-        self.editing = True
-        self.chat.tell("draft", text=self.session.conversation.last.question)
+        self.editing = id
+        self.chat.tell("draft", text=turn.question)
         self._status()
 
     def _end_edit(self) -> None:
-        self.editing = False
+        self.editing = ""
         self.chat.tell("draft", text="")
         self._status()
 
@@ -164,9 +187,54 @@ class ChatPage:
         self.chat.tell("focus")
 
     def _text(self, id: str) -> str:
-        number, role = int(id[:-1]), id[-1]
-        turn = next(turn for turn in self.session.conversation.turns if turn.id == number)
-        return turn.question if role == "q" else turn.answer
+        turn = self.session.conversation.tree[id[:-1]]
+        return turn.question if id.endswith("q") else turn.answer
+
+    # What is kept
+
+    def _kept_changed(self) -> None:
+        """Says what it means when nothing, or not all, can be kept."""
+        state = self.session.keeper.state
+        told = {
+            "memory": state["phase"] == "ready" and not state["durable"],
+            "no_store": state["phase"] in ("none", "broken"),
+            "unreadable": state["phase"] in UNREADABLE,
+        }
+        for name, true in told.items():
+            self.notice(name) if true else self._forget(name)
+        self._draw_locked()
+        if self.session.keeper.history and state["durable"]:
+            self.app.run(self._remind())
+
+    async def _remind(self) -> None:
+        """Once in a tab: what the browser may delete should be somewhere else too."""
+        if self._reminded or self.session.facts.get("persisted"):
+            return
+        self._reminded = True
+        exported = await self.app.bridge.call("recall", name="exported")
+        kept = await self.session.keeper.history.recent()
+        if len(kept) >= REMIND_AFTER and not exported:
+            self.notice("export")
+
+    def _saving_changed(self) -> None:
+        self.notice("not_saved") if self.session.keeper.problem else self._forget("not_saved")
+
+    def _draw_locked(self) -> None:
+        if not self.session.keeper.locked:
+            self.wrong = ""
+            locked = {"title": ""}
+        else:
+            names = ("title", "text", "label", "button")
+            locked = {**{name: say(f"locked.{name}") for name in names}, "problem": self.wrong}
+        if locked != self.chat.locked:
+            self.chat.locked = locked
+
+    async def _unlock(self, passphrase: str) -> None:
+        try:
+            await self.session.keeper.unlock(passphrase)
+        except Refused as refused:
+            self.wrong = explain(refused.code, refused.values)
+            self._draw_locked()
 
     # Notices
 
@@ -203,6 +271,8 @@ class ChatPage:
             self.session.undo_new_chat()
         elif act and name == "new_build":
             self.app.run(self._use_new_build())
+        elif act and NOTICES[name].action == "data.title":
+            self.app.data_sheet.open()
         elif name == "problem":
             self.session.load() if act else self.session.forget_problem()
 
@@ -212,10 +282,11 @@ class ChatPage:
             self.chat.notices = drawn
 
     def _drawn_notice(self, name: str, notice: Notice) -> dict:
-        problem = self.session.problem if name == "problem" else None
+        problems = {"problem": self.session.problem, "not_saved": self.session.keeper.problem}
+        problem = problems.get(name)
         words = explain(problem.code, problem.values) if problem else self._said(name, notice)
         action = say(notice.action) if notice.action else None
-        if problem and self.session.loaded:
+        if name == "problem" and self.session.loaded:
             action = None  # the model that was there answers again
         cancelled = problem and problem.code == "cancelled"
         look = "plain" if cancelled else notice.look
@@ -242,7 +313,8 @@ class ChatPage:
         if session.context_used and session.loaded:
             values = {"used": session.context_used, "context": session.loaded.context}
             context = say("composer.context", **values)
-        status = {"busy": session.busy, "text": text, "context": context, "editing": self.editing}
+        status = {"busy": session.busy, "text": text, "context": context}
+        status["editing"] = bool(self.editing)
         if status != self.chat.status:
             self.chat.status = status
 
@@ -280,6 +352,9 @@ class ChatPage:
         """The question and the answer as the component draws them."""
         last = turn is self.session.conversation.last
         plain = {"text": "", "blocks": [], "note": "", "meta": "", "problem": None, "remark": ""}
+        wordings, answers = self.session.conversation.variants(turn)
+        branches = [stepper(ids, turn.id) for ids in (wordings, answers)]
+        plain |= {"go_on": "", "branch": branches[0]}
         question = {**plain, "id": f"{turn.id}q", "role": "question", "text": turn.question}
         answer = {
             **plain,
@@ -290,11 +365,21 @@ class ChatPage:
             "meta": self._meta(turn),
             "problem": self._problem(turn),
             "remark": self._remark(turn),
+            "go_on": self._go_on(turn) if last else "",
+            "branch": branches[1],
         }
         done = {"phase": DONE if turn.phase == DONE or not last else turn.phase, "last": last}
         return [{**question, "phase": done["phase"], "last": last}, {**answer, **done}]
 
+    def _go_on(self, turn: Turn) -> str:
+        """The word on the button that goes on with an answer, "" for none."""
+        reason = turn.figures.reason if turn.figures else ""
+        cut = turn.interrupted or bool(turn.problem and turn.answer) or reason in GO_ON_REASONS
+        return say("chat.go_on") if cut and turn.phase == DONE else ""
+
     def _note(self, turn: Turn) -> str:
+        if turn.interrupted:
+            return say("chat.interrupted")
         if turn.phase in PHASE_WORDS:
             return say(PHASE_WORDS[turn.phase])
         if turn.phase != DONE or turn.problem:
@@ -332,3 +417,13 @@ class ChatPage:
         if turn.id != self.session.first_answered or turn.phase != DONE:
             return ""
         return say("chat.first_answer", sent=self.session.ledger["bytes"])
+
+
+def stepper(ids: list[str], shown: str) -> dict | None:
+    """Where the shown branch stands among those beside it."""
+    if len(ids) < 2:
+        return None
+    place = ids.index(shown)
+    before = ids[place - 1] if place else ""
+    after = ids[place + 1] if place + 1 < len(ids) else ""
+    return {"place": place + 1, "count": len(ids), "before": before, "after": after}

@@ -15,6 +15,7 @@ from onglet.words import has, say, seconds, size
 TITLE, ICON, PLACE = "privacy.title", "shield", 90
 
 MOMENTS = ("first_paint", "prerendered", "live", "model_ready")
+STORE = "onglet-store"  # the database's folder, the one thing here that can be encrypted
 LEDGER_FILE = "onglet-ledger.json"
 
 
@@ -143,7 +144,9 @@ class PrivacyPage:
         key = f"privacy.kept.{row['place']}.{row['name']}"
         what = say(key) if has(key) else row["name"]
         weight = size(row["bytes"]) if row["place"] != "database" else say("privacy.stored.small")
-        return [what, say(f"privacy.place.{row['place']}"), weight, say("privacy.stored.plain")]
+        encrypted = row["name"] == STORE and self.session.keeper.state.get("encrypted")
+        safe = say("privacy.stored.yes" if encrypted else "privacy.stored.plain")
+        return [what, say(f"privacy.place.{row['place']}"), weight, safe]
 
     def _deleted(self) -> list[dict]:
         if not self.left_over:

@@ -56,8 +56,29 @@ def text(key: str, look: str = "", **values: Any) -> dict:
     return {"kind": "text", "text": say(key, **values), "look": look}
 
 
+def plain(**keys: str) -> dict:
+    """Buttons by name, none of them the main one."""
+    listed = [{"name": name, "label": say(key), "main": False} for name, key in keys.items()]
+    return {"kind": "buttons", "buttons": listed}
+
+
 def buttons(**keys: str) -> dict:
     """Buttons by name; the first one is the main one."""
-    listed = [{"name": name, "label": say(key), "main": False} for name, key in keys.items()]
-    listed[0]["main"] = True
-    return {"kind": "buttons", "buttons": listed}
+    section = plain(**keys)
+    section["buttons"][0]["main"] = True
+    return section
+
+
+def form(name: str, *fields: str, button: str, hint: str = "") -> dict:
+    """A form of that name. A field whose name holds `passphrase` hides what is typed."""
+    listed = [
+        {
+            "name": field,
+            "label": say(f"data.field.{field}"),
+            "type": "password" if "passphrase" in field else "text",
+            "autocomplete": "new-password" if field.startswith("new") else "off",
+        }
+        for field in fields
+    ]
+    hint = say(hint) if hint else ""
+    return {"kind": "form", "name": name, "button": say(button), "hint": hint, "fields": listed}

@@ -1,0 +1,174 @@
+"""Everything that is kept as one text, and back: for files that people take away. Reading is
+strict: a text is taken whole or not at all, and what is here is never made older by it.
+"""
+
+import json
+import time
+from typing import Any
+
+from onglet.engine.errors import Refused
+from onglet.engine.messages import Done
+from onglet.vault.schema import VERSION
+from onglet.vault.store import Statement, Store
+
+KIND = "onglet"
+TABLES = {
+    "folder": ("id", "name", "created"),
+    "conversation": ("id", "title", "folder", "created", "changed", "deleted", "shown"),
+    "turn": ("id", "conversation", "parent", "question", "answer", "state", "created", "ended"),
+}
+TYPES: dict[str, tuple[type, ...]] = {
+    "created": (int, float),
+    "changed": (int, float),
+    "deleted": (int, float, type(None)),
+    "folder": (str, type(None)),
+    "parent": (str, type(None)),
+    "shown": (str, type(None)),
+}
+ORDER = {"folder": "id", "conversation": "id", "turn": "number"}
+CHUNK = 400  # rows a statement
+STATES = ("waiting", "writing", "done")
+
+
+async def dump(store: Store) -> str:
+    """All rows of all tables, of one moment, as JSON."""
+    statements = [
+        [f"SELECT {', '.join(names)} FROM {table} ORDER BY {ORDER[table]}"]
+        for table, names in TABLES.items()
+    ]
+    rows = dict(zip(TABLES, await store.read(*statements), strict=True))
+    whole = {"kind": KIND, "version": VERSION, "made": time.time(), "rows": rows}
+    return json.dumps(whole, ensure_ascii=False)
+
+
+async def merge(store: Store, text: str) -> int:
+    """Adds the rows of a dump; returns how many conversations it held.
+
+    Of a conversation or an answer that is here too the one that changed last stays. Raises Refused
+    damaged_file, newer_file; then nothing is changed.
+    """
+    rows = checked(text)
+    await store.write(*(each for table in TABLES for each in adding(table, rows[table])))
+    return len(rows["conversation"])
+
+
+def checked(text: str) -> dict[str, list[list]]:
+    """The rows by table. Raises Refused."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Refused("damaged_file") from error
+    if not isinstance(whole, dict) or whole.get("kind") != KIND:
+        raise Refused("damaged_file")
+    if not isinstance(whole.get("version"), int):
+        raise Refused("damaged_file")
+    if whole["version"] > VERSION:
+        raise Refused("newer_file")
+    rows = whole.get("rows")
+    if not isinstance(rows, dict) or set(rows) != set(TABLES):
+        raise Refused("damaged_file")
+    for table, names in TABLES.items():
+        if not isinstance(rows[table], list) or not all(fits(row, names) for row in rows[table]):
+            raise Refused("damaged_file")
+    known = {row[0] for row in rows["conversation"]}
+    folders = {None, *(row[0] for row in rows["folder"])}
+    if not all(row[1] in known for row in rows["turn"]):
+        raise Refused("damaged_file")
+    if not all(row[2] in folders for row in rows["conversation"]):
+        raise Refused("damaged_file")
+    return rows
+
+
+def fits(row: Any, names: tuple[str, ...]) -> bool:
+    """Whether a row has the columns' types, and a turn an end that can be read."""
+    if not isinstance(row, list) or len(row) != len(names):
+        return False
+    named = dict(zip(names, row, strict=True))
+    if not all(type(value) in TYPES.get(name, (str,)) for name, value in named.items()):
+        return False
+    return "ended" not in named or (named["state"] in STATES and is_end(named["ended"]))
+
+
+def is_end(text: str) -> bool:
+    """Whether it holds an answer's figures and problem as conversation.py writes them."""
+    try:
+        end = json.loads(text)
+        figures, problem = end["figures"], end["problem"]
+        if figures is not None:
+            Done(**figures)
+        if problem is not None:
+            Refused(problem["code"], **problem["values"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+    return True
+
+
+NEWER = {
+    "folder": "ON CONFLICT (id) DO NOTHING",
+    "conversation": """ON CONFLICT (id) DO UPDATE SET title = excluded.title,
+        folder = excluded.folder, changed = excluded.changed, shown = excluded.shown,
+        deleted = excluded.deleted WHERE excluded.changed > conversation.changed""",
+    "turn": """ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, state = excluded.state,
+        ended = excluded.ended WHERE turn.conversation = excluded.conversation
+        AND turn.state <> 'done' AND excluded.state = 'done'""",
+}
+
+
+def adding(table: str, rows: list[list]) -> list[Statement]:
+    names = TABLES[table]
+    one = f"({', '.join('?' * len(names))})"
+    found = []
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        places = ", ".join([one] * len(chunk))
+        sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES {places} {NEWER[table]}"
+        found.append([sql, *(value for row in chunk for value in row)])
+    return found
+
+
+async def as_json(store: Store) -> str:
+    """Everything for people and programs, readable: conversations with their turns as trees."""
+    found = await conversations(store)
+    return json.dumps(
+        {"kind": "onglet-readable", "conversations": found}, ensure_ascii=False, indent=2
+    )
+
+
+async def as_markdown(store: Store) -> str:
+    """Everything as one text: the branch that is shown of each conversation."""
+    parts = []
+    for each in await conversations(store):
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each["created"]))
+        parts.append(f"# {each['title']}\n\n*{day}*\n")
+        for turn in branch(each):
+            question = "\n".join(f"> {line}" for line in turn["question"].splitlines())
+            parts.append(f"{question}\n\n{turn['answer']}\n")
+    return "\n".join(parts)
+
+
+async def conversations(store: Store) -> list[dict]:
+    """Those not thrown away, oldest first, each with `folder` (its name) and `turns`."""
+    rows = json.loads(await dump(store))["rows"]
+    folders = {id: name for id, name, _ in rows["folder"]}
+    turns: dict[str, list[dict]] = {}
+    for row in rows["turn"]:
+        turn = dict(zip(TABLES["turn"], row, strict=True))
+        turn["ended"] = json.loads(turn["ended"])
+        turns.setdefault(turn.pop("conversation"), []).append(turn)
+    found = []
+    for row in sorted(rows["conversation"], key=lambda row: row[3]):
+        each = dict(zip(TABLES["conversation"], row, strict=True))
+        if each.pop("deleted") is None:
+            each["folder"] = folders.get(each["folder"])
+            found.append({**each, "turns": turns.get(each["id"], [])})
+    return found
+
+
+def branch(conversation: dict) -> list[dict]:
+    """The turns of the branch that is shown, in order."""
+    tree = {turn["id"]: turn for turn in conversation["turns"]}
+    found, turn = [], tree.pop(conversation["shown"], None)
+    while turn:  # each turn once: a file may hold a circle
+        found.append(turn)
+        turn = tree.pop(turn["parent"], None)
+    return found[::-1]

@@ -1,0 +1,68 @@
+"""The tables, as a list of steps from one version to the next. A step is never changed once it was
+published: a new one is added.
+
+`turn` is a tree: an edited question or another answer is a sibling, with the same parent. The words
+of all turns are indexed for search (FTS5, without accents).
+"""
+
+from onglet.engine.errors import Refused
+from onglet.vault.store import Store
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE folder (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL) STRICT""",
+        """CREATE TABLE conversation (
+            id TEXT PRIMARY KEY, title TEXT NOT NULL,
+            folder TEXT REFERENCES folder(id) ON DELETE SET NULL,
+            created REAL NOT NULL, changed REAL NOT NULL,
+            deleted REAL,          -- when it was thrown away; gone for good a while later
+            shown TEXT             -- the last turn of the branch on screen
+        ) STRICT""",
+        """CREATE TABLE turn (
+            number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+            conversation TEXT NOT NULL REFERENCES conversation(id) ON DELETE CASCADE,
+            parent TEXT, question TEXT NOT NULL, answer TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('waiting', 'writing', 'done')),
+            created REAL NOT NULL,
+            ended TEXT NOT NULL    -- JSON: figures or problem
+        ) STRICT""",
+        "CREATE INDEX turn_of ON turn (conversation, number)",
+        "CREATE INDEX by_change ON conversation (changed)",
+        """CREATE VIRTUAL TABLE words USING fts5(question, answer, content='turn',
+            content_rowid='number', tokenize="unicode61 remove_diacritics 2")""",
+        """CREATE TRIGGER turn_added AFTER INSERT ON turn BEGIN
+            INSERT INTO words(rowid, question, answer)
+                VALUES (new.number, new.question, new.answer);
+        END""",
+        """CREATE TRIGGER turn_removed AFTER DELETE ON turn BEGIN
+            INSERT INTO words(words, rowid, question, answer)
+                VALUES ('delete', old.number, old.question, old.answer);
+        END""",
+        """CREATE TRIGGER turn_changed AFTER UPDATE OF question, answer ON turn BEGIN
+            INSERT INTO words(words, rowid, question, answer)
+                VALUES ('delete', old.number, old.question, old.answer);
+            INSERT INTO words(rowid, question, answer)
+                VALUES (new.number, new.question, new.answer);
+        END""",
+    ),
+)
+VERSION = len(MIGRATIONS)
+
+
+async def version(store: Store) -> int:
+    ((row,),) = await store.read(["PRAGMA user_version"])
+    return row[0]
+
+
+async def migrate(store: Store) -> None:
+    """Brings the tables up to this version. Raises Refused newer_store."""
+    for number in range(await version(store), VERSION):
+        steps = [[sql] for sql in MIGRATIONS[number]]
+        try:
+            await store.write(*steps, [f"PRAGMA user_version = {number + 1}"])
+        except Exception:
+            if await version(store) <= number:  # else another tab was quicker
+                raise
+    if await version(store) > VERSION:
+        raise Refused("newer_store")
