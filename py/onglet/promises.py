@@ -6,7 +6,7 @@ PROMISES = {
     "refused": "tests/browser/test_silence.py::test_workers_are_under_the_policy_too",
     "sealed": "tests/browser/test_seal.py::test_nothing_leaves_a_sealed_site",
     "links": "tests/browser/test_links.py::test_a_link_shows_its_address_before_it_opens",
-    "words": "tests/browser/test_chat.py::test_the_second_wall_lets_nothing_through",
+    "words": "tests/browser/test_hostile_output.py::test_hostile_output_is_only_text",
     "files": "tests/faults/test_hostile_files.py",
     "bytes": "tests/browser/test_service_worker.py::test_a_wrong_byte_is_never_stored",
     "offline": "tests/browser/test_offline.py::test_reload_and_answer_without_the_host",

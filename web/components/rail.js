@@ -2,7 +2,7 @@
  * The way between pages: a rail at the left, on phones a bar below. Plain links to the address's
  * hash, so that the back button, a reload and a link from outside lead to the same page.
  */
-import { icon, make } from "./dom.js";
+import { icon, make, set } from "./dom.js";
 import { styled } from "./style.js";
 
 const STYLE = `
@@ -26,18 +26,28 @@ const STYLE = `
 export function renderRail(/** @type {any} */ { model, el }) {
   const nav = make("nav");
   const draw = () => {
-    const focused = nav.getRootNode().activeElement?.dataset.key;
     nav.setAttribute("aria-label", model.labels.pages);
-    nav.replaceChildren(...model.entries.map((/** @type {Entry} */ entry) => link(entry, model.current)));
-    if (focused) nav.querySelector(`[data-key="${focused}"]`)?.focus();
+    for (const entry of model.entries) fill(linkTo(nav, entry), entry, model.current);
   };
   draw();
   model.on(["labels", "entries", "current"], draw);
   el.append(styled(STYLE), nav);
 }
 
-/** @param {Entry} entry @param {string} current */
-function link({ name, icon: picture, label }, current) {
-  const here = name === current ? "page" : null;
-  return make("a", { href: `#${name}`, "data-key": `page-${name}`, "aria-current": here }, icon(picture), label);
+/**
+ * The links stay while what they say changes: a press that begins on one must end on it.
+ * @param {HTMLElement} nav @param {Entry} entry
+ */
+function linkTo(nav, { name, icon: picture }) {
+  const found = nav.querySelector(`[data-key="page-${name}"]`);
+  if (found) return found;
+  const link = make("a", { href: `#${name}`, "data-key": `page-${name}` }, icon(picture), make("span"));
+  nav.append(link);
+  return link;
+}
+
+/** @param {any} link @param {Entry} entry @param {string} current */
+function fill(link, { name, label }, current) {
+  link.querySelector("span").textContent = label;
+  set(link, "aria-current", name === current ? "page" : null);
 }
