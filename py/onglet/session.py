@@ -268,10 +268,13 @@ class Session:
 
     async def _keep(self, bridge: Bridge) -> None:
         self.keeper.on("state", lambda _: self._kept_state())
+        self.keeper.on("wiped", lambda _: self._beside(self._forget()))
         await self.keeper.start(bridge)
 
     def _kept_state(self) -> None:
         """Locked: nothing of a conversation stays here. Opened: back to the place."""
+        if self.keeper.state["protected"]:
+            self._beside(self._forget())  # what the model read is under no passphrase
         if self.keeper.locked:
             self.stop()
             self.conversation, self._before, self._restored = Conversation(), None, False
@@ -279,6 +282,13 @@ class Session:
         elif self.keeper.history and not self._restored:
             self._restored = True
             self._beside(self._restore())
+
+    async def _forget(self, conversation: str | None = None) -> None:
+        """Deletes what the engine keeps of a conversation, or of all."""
+        try:
+            await self.engine.forget(conversation)
+        except Refused as refused:
+            LOG.info("not forgotten: %s", refused)
 
     async def _restore(self) -> None:
         """Shows what this tab showed before it went away, else an answer that was cut short."""
@@ -357,6 +367,7 @@ class Session:
             await self.rest()
             self.new_chat(undo=False)
         await self.keeper.history.delete(id)
+        self._beside(self._forget(id))
 
     def renamed(self, id: str, title: str) -> None:
         if id == self.conversation.id:
@@ -425,7 +436,8 @@ class Session:
         self._tell("turn", turn)
         conversation = self.conversation
         messages = conversation.messages(self.settings.instructions)
-        how = {"differently": differently, "begun": turn.answer}
+        kept = conversation.id if self.keeper.keeps_openly else None
+        how = {"differently": differently, "begun": turn.answer, "conversation": kept}
         next_save = time.monotonic() + SAVE_GAP
         async for word in loop.answer(self.engine, messages, self.settings, **how):
             if isinstance(word, Tokens):

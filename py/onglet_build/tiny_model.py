@@ -7,11 +7,12 @@ vocabulary is no multiple of 8, heads * head_size is not the width, three query 
 
 import argparse
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import gguf
 import numpy
@@ -163,11 +164,18 @@ def joined(word: list[str], pair: tuple[str, str]) -> list[str]:
     return joined
 
 
-def write(path: Path, variant: Variant, *, architecture: str = "llama") -> None:
-    """Writes the model of a variant to `path`."""
+def write(
+    path: Path,
+    variant: Variant,
+    *,
+    architecture: str = "llama",
+    template: str = TEMPLATE,
+    words: Mapping[int, str] = MappingProxyType({}),
+) -> None:
+    """Writes the model of a variant to `path`, with other texts for the tokens of `words`."""
     writer = gguf.GGUFWriter(path, architecture)
     _add_sizes(writer)
-    add_tokens(writer)
+    add_tokens(writer, template, words)
     add_tensors(writer, weights(variant), lambda name: kind_of(name, variant))
 
 
@@ -249,18 +257,25 @@ def _add_sizes(writer: gguf.GGUFWriter) -> None:
     writer.add_layer_norm_rms_eps(1e-5)
 
 
-def add_tokens(writer: gguf.GGUFWriter) -> None:
-    """The tokenizer of every tiny model."""
-    tokens = vocabulary()
+def add_tokens(
+    writer: gguf.GGUFWriter,
+    template: str = TEMPLATE,
+    words: Mapping[int, str] = MappingProxyType({}),
+) -> None:
+    """The tokenizer of every tiny model; `words` are user-defined tokens."""
+    tokens = [words.get(number, text) for number, text in enumerate(vocabulary())]
+    kinds = [3 if number < len(SPECIAL) else 1 for number in range(len(tokens))]
+    for number in words:
+        kinds[number] = 4
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
-    writer.add_token_types([3] * len(SPECIAL) + [1] * (len(tokens) - len(SPECIAL)))
+    writer.add_token_types(kinds)
     writer.add_token_merges([" ".join(pair) for pair in merges()])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(END_OF_TURN)
     writer.add_add_bos_token(False)
-    writer.add_chat_template(TEMPLATE)
+    writer.add_chat_template(template)
 
 
 if __name__ == "__main__":

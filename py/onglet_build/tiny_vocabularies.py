@@ -85,13 +85,14 @@ def byte_pairs(pre: str) -> File:
     return file.with_value(b"tokenizer.ggml.merges", ARRAY, (STRING, merges))
 
 
-def sentence_pieces(add_space_prefix: bool) -> File:
+def sentence_pieces(add_space_prefix: bool, name: bytes = b"Sound") -> File:
     """A SentencePiece vocabulary: rare characters are missing, three words share each score, some
     special words are spaces and line ends."""
     text = tuple(line.replace(" ", SPACE) for line in _plain())
     characters = [letter for letter, _ in Counter("".join(text)).most_common(120)]
     words = dict.fromkeys([*characters, *("".join(pair) for pair in _learn(text))])
     special = [("<unk>", UNKNOWN), ("<s>", CONTROL), ("</s>", CONTROL)]
+    special += [("<|endoftext|>", CONTROL)]
     special += [(word, CONTROL) for word in SPECIAL_WORDS]
     special += [("   ", USER_DEFINED), ("\n\n", USER_DEFINED), ("\n\n\n", USER_DEFINED)]
     special += [(f"<0x{byte:02X}>", BYTE) for byte in range(256)]
@@ -100,7 +101,8 @@ def sentence_pieces(add_space_prefix: bool) -> File:
     tokens = [*(word for word, _ in special), *words]
     kinds = [*(kind for _, kind in special), *[NORMAL] * len(words)]
     scores = [0.0] * len(special) + [-float(rank // 3) for rank in range(len(words))]
-    file = _with_tokens(tokens, kinds).with_value(b"tokenizer.ggml.model", STRING, b"llama")
+    file = _with_tokens(tokens, kinds).with_value(b"general.name", STRING, name)
+    file = file.with_value(b"tokenizer.ggml.model", STRING, b"llama")
     for name, value in (("bos", 1), ("eos", 2), ("unknown", 0)):
         file = file.with_value(f"tokenizer.ggml.{name}_token_id".encode(), 4, value)
     file = file.with_value(b"tokenizer.ggml.add_space_prefix", BOOL, add_space_prefix)

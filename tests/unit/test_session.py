@@ -359,3 +359,17 @@ async def test_the_third_death_shortens_the_context():
         await settle()
         assert tab.asked("load")[-1]["context"] == wanted
         await tab.load()
+
+
+@plays
+async def test_an_answer_cut_short_goes_on_where_it_stopped():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("Story?")
+    await settle()
+    await tab.answer("Once upon", reason="cancelled")
+    tab.session.go_on()
+    await settle()
+    assert tab.asked("generate")[-1]["prompt"].endswith("<user>Story?Once upon")
+    await tab.answer(" a time")
+    assert (tab.last.answer, len(tab.session.conversation.tree)) == ("Once upon a time", 1)

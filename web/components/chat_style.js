@@ -49,6 +49,11 @@ export const CHAT_STYLE = `
   .code .icon { width: 17px; height: 17px; }
   .code pre { margin: 0; padding: 12px 14px; overflow-x: auto; }
 
+  .thoughts { margin: 0 0 12px; color: var(--muted); font-size: 14px; }
+  .thoughts summary { cursor: pointer; min-height: 32px; line-height: 32px; width: fit-content; border-radius: 5px; }
+  @media (pointer: coarse) { .thoughts summary { line-height: 44px; } }
+  .thoughts summary:hover { color: var(--ink); }
+  .thought { white-space: pre-wrap; padding: 2px 0 2px 14px; border-left: 3px solid var(--line); line-height: 1.5; }
   .waiting { color: var(--muted); margin: 0; animation: breathe 1.6s ease-in-out infinite; }
   .reason { color: var(--muted); font-size: 14px; margin: 0 0 4px; }
   .remark { color: var(--accent); font-size: 14px; margin: 0 0 2px; }

@@ -3,7 +3,7 @@
  * a growing answer: its finished sentences. Follows the end unless the reader scrolled away.
  */
 import { icon, make } from "./dom.js";
-import { drawTurn, fillBlocks } from "./turn.js";
+import { drawTurn, fillBlocks, fillThoughts } from "./turn.js";
 
 const NEAR_END = 60; // pixels
 const SENTENCES = /^[\s\S]*[.!?:;](?=\s)|^[\s\S]*\n/;
@@ -70,16 +70,20 @@ export class Transcript {
     const old = this.#element(id);
     const focused = old?.getRootNode().activeElement?.dataset?.key;
     const drawn = this.#drawn(turn);
+    const unfolded = Boolean(old?.querySelector("details")?.open);
+    drawn.querySelector("details")?.toggleAttribute("open", unfolded);
     old?.replaceWith(drawn);
     if (focused) drawn.querySelector(`[data-key="${focused}"]`)?.focus();
     if (turn.role === "answer" && turn.phase === "done") this.#say(drawn, true);
   }
 
-  #grow(/** @type {{id: string, start: number, blocks: string[]}} */ { id, start, blocks }) {
+  #grow(/** @type {any} */ { id, start, blocks, thoughts, thoughts_label }) {
     const turn = this.turns.find((each) => each.id === id);
     const element = this.#element(id);
     if (!turn || !element) return;
     turn.blocks.splice(start, Infinity, ...blocks);
+    Object.assign(turn, { thoughts, thoughts_label });
+    fillThoughts(element, turn);
     fillBlocks(element.querySelector(".text"), start, blocks, this.labels, this.tell);
     this.#say(element, false);
     if (this.following) this.#toEnd();

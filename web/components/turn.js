@@ -4,7 +4,8 @@ import { safeFragment } from "./safe.js";
 
 /**
  * @typedef {{id: string, role: "question" | "answer", text: string, blocks: string[], phase: string,
- *   note: string, meta: string, last: boolean, problem: null | {title: string, text: string,
+ *   thoughts: string, thoughts_label: string, note: string, meta: string, last: boolean,
+ *   problem: null | {title: string, text: string,
  *   actions: {name: string, label: string}[]}, remark: string, go_on: string,
  *   branch: null | {place: number, count: number, before: string, after: string}}} Turn
  * @param {Turn} turn
@@ -17,6 +18,7 @@ export function drawTurn(turn, labels, tell) {
     "article",
     { class: `turn ${turn.role} ${turn.phase}${turn.last ? " last" : ""}`, "data-turn": turn.id },
     make("h2", { class: "heard-only" }, question ? labels.you : labels.model),
+    question ? null : drawThoughts(turn),
     question ? make("div", { class: "text" }, turn.text) : answerText(turn, labels, tell),
     turn.phase !== "done" && turn.note ? make("p", { class: "waiting" }, turn.note) : null,
     turn.phase === "done" && turn.note ? make("p", { class: "reason" }, turn.note) : null,
@@ -24,6 +26,32 @@ export function drawTurn(turn, labels, tell) {
     turn.remark ? make("p", { class: "remark" }, turn.remark) : null,
     turn.phase === "done" ? footer(turn, labels, tell) : null,
   );
+}
+
+/**
+ * What the model thought before it spoke, folded away; hidden while there is nothing.
+ * @param {{thoughts: string, thoughts_label: string}} turn
+ */
+function drawThoughts({ thoughts, thoughts_label }) {
+  return make(
+    "details",
+    { class: "thoughts", hidden: !thoughts },
+    make("summary", { "data-key": "thoughts" }, thoughts_label),
+    make("div", { class: "thought" }, thoughts),
+  );
+}
+
+/**
+ * The thoughts as they are now; whoever unfolded them keeps them open.
+ * @param {HTMLElement} element of the answer
+ * @param {{thoughts: string, thoughts_label: string}} turn
+ */
+export function fillThoughts(element, turn) {
+  const fold = /** @type {HTMLDetailsElement} */ (element.querySelector(".thoughts"));
+  if (fold.textContent === turn.thoughts_label + turn.thoughts) return;
+  const fresh = drawThoughts(turn);
+  fold.hidden = !turn.thoughts;
+  fold.replaceChildren(...fresh.children);
 }
 
 /**

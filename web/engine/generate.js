@@ -6,6 +6,7 @@
  */
 import { Failure } from "../files/failure.js";
 import { AnswerText } from "./answer_text.js";
+import { common } from "./readings.js";
 
 /** @typedef {import("./load.js").Model} Model */
 /** @typedef {import("./kernels.js").Sampling} Sampling */
@@ -15,6 +16,7 @@ import { AnswerText } from "./answer_text.js";
  * @property {string[]} stop
  * @property {Sampling} sampling
  * @property {number} max_tokens
+ * @property {string|null} [conversation]
  */
 /**
  * @typedef {object} Listener
@@ -32,8 +34,10 @@ const BATCH = 33; // milliseconds between two messages with text
  */
 export async function generate(model, question, listener) {
   const prompt = promptTokens(model, question.prompt);
-  const reused = commonPrefix(model.kept, prompt);
   const start = performance.now();
+  if (question.conversation) await (await model.readings)?.bringBack(prompt);
+  // The last token is always evaluated: its logits are what the answer starts from.
+  const reused = common(model.kept, prompt, prompt.length - 1);
   model.kernels.startSampling(question.sampling, prompt);
   const evaluated = await prefill(model, prompt, reused, listener);
   const middle = performance.now();
@@ -65,19 +69,6 @@ function promptTokens({ tokens, prepared }, text) {
   if (ids.length > limit) throw new Failure("prompt_too_long", { tokens: ids.length, limit });
   const { bos, eos } = prepared.tokenizer;
   return ids.length ? ids : [bos ?? eos ?? 0]; // the model needs something to go on from
-}
-
-/**
- * How much of the prompt lies in the cache already. The last token is always evaluated: its logits
- * are what the answer starts from.
- * @param {number[]} kept
- * @param {number[]} prompt
- */
-function commonPrefix(kept, prompt) {
-  const most = Math.min(kept.length, prompt.length - 1);
-  let same = 0;
-  while (same < most && kept[same] === prompt[same]) same++;
-  return same;
 }
 
 /**

@@ -24,6 +24,7 @@
  * @property {number[]} words
  * @property {Weight[]} weights
  * @property {Record<string, number>} fields
+ * @property {{address: number, heads: number, stride: number, page_bytes: number}[]} caches
  */
 /**
  * @typedef {object} Sampling

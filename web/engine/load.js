@@ -26,6 +26,7 @@ import { WeightStream } from "./weights.js";
  * @property {Kernels} kernels
  * @property {Tokens} tokens
  * @property {number[]} kept the tokens whose keys and values lie in the cache, from position 0
+ * @property {Promise<import("./readings.js").Readings|null>} [readings] once a conversation is to be kept
  */
 /**
  * @typedef {object} Asker what a load needs from outside

@@ -6,6 +6,7 @@
  */
 
 const SPACE = "\u2581"; // how the vocabulary writes a space
+const WHITE = [" ", "\t", "\n", "\v", "\f", "\r"];
 const BYTE = /^<0x([0-9A-F]{2})>$/;
 
 /**
@@ -18,7 +19,8 @@ export class SentencePieces {
   /**
    * @param {Map<string, number>} ids
    * @param {Float32Array} scores
-   * @param {{unknown: number|null, special: [number, string][], add_space_prefix: boolean}} tables
+   * @param {{unknown: number|null, special: [number, string][], add_space_prefix: boolean,
+   *   strip_after: number[]}} tables
    */
   constructor(ids, scores, tables) {
     this.ids = ids;
@@ -26,6 +28,7 @@ export class SentencePieces {
     this.unknown = tables.unknown;
     this.prefix = tables.add_space_prefix ? SPACE : "";
     this.special = byFirstCharacter(tables.special);
+    this.swallowing = new Set(tables.strip_after);
     this.utf8 = new TextEncoder();
   }
 
@@ -52,7 +55,9 @@ export class SentencePieces {
       if (!found) break;
       tokens.push(found.id);
       first = true;
-      from = at += found.text.length;
+      at += found.text.length;
+      while (this.swallowing.has(found.id) && WHITE.includes(text[at])) at++;
+      from = at;
     }
     return tokens;
   }

@@ -25,6 +25,7 @@ import { SentencePieces } from "./sentence_pieces.js";
  * @property {number[]} end_of_turn
  * @property {boolean} add_bos
  * @property {boolean} add_space_prefix
+ * @property {number[]} strip_after special tokens that swallow the white space behind them
  * @property {[number, string][]} special
  */
 

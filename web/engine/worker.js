@@ -8,12 +8,15 @@ import { Failure } from "../files/failure.js";
 import { generate } from "./generate.js";
 import { load } from "./load.js";
 import { bestVariant, Pool, threadCount } from "./pool.js";
+import { forget, Readings } from "./readings.js";
 import { checkRequest } from "./requests.js";
 
 /** @typedef {import("./load.js").Model} Model */
 /** @typedef {Record<string, any>} Message */
 
 const PROGRESS = 50; // milliseconds between two progress messages of a stage
+const REST = 1_500; // milliseconds after an answer before what was read is kept
+const BUILD = new URL("..", import.meta.url).pathname.split("/").at(-2) ?? ""; // our folder's hash
 
 /** What the page said at the start; complete once `start` has come. */
 const settings = {
@@ -55,6 +58,20 @@ function holdLock(lock) {
     self.postMessage({ kind: "alive", lock });
     return new Promise(() => {});
   });
+}
+
+let lastAnswer = 0; // number of the newest one
+
+/**
+ * Keeps what was read of a conversation once the engine rests.
+ * @param {Model} model
+ * @param {string} conversation
+ */
+async function keepLater(model, conversation) {
+  const number = lastAnswer;
+  const wanted = () => number === lastAnswer && current?.model === model;
+  await new Promise((resolve) => setTimeout(resolve, REST));
+  if (wanted()) await (await model.readings)?.keep(conversation, wanted).catch(() => {}); // full, in use
 }
 
 /** @param {Message} message */
@@ -118,6 +135,12 @@ const HANDLERS = {
     answers.get(target)?.abort();
     if (current?.waiting(target)) replace(null);
   },
+  forget: async ({ id, conversation }) => {
+    lastAnswer++; // what is being kept now is given up
+    if (current?.model) current.model.readings = undefined; // listed anew when it is needed
+    await forget(conversation ?? null).catch(() => {}); // where nothing can be kept there is nothing
+    reply({ kind: "forgotten", id });
+  },
   unload: ({ id }) => {
     replace(null);
     reply({ kind: "unloaded", id });
@@ -147,6 +170,7 @@ function replace(next) {
 async function answer(message, signal) {
   const { id } = message;
   const loading = current;
+  lastAnswer++;
   try {
     const model = await Promise.race([aborted(signal), loading?.ready]);
     if (!model) throw new Failure("no_model");
@@ -155,7 +179,9 @@ async function answer(message, signal) {
     const tokens = (/** @type {string} */ text, /** @type {number} */ count) => (
       reply({ kind: "tokens", id, text, count }));
     const question = /** @type {any} */ (message);
+    if (message.conversation) model.readings ??= Readings.open(model, BUILD);
     reply({ kind: "done", id, ...await generate(model, question, { signal, tokens, prefill }) });
+    if (message.conversation) keepLater(model, message.conversation);
   } catch (error) {
     // After a trap nothing in the shared memory can be believed: the model has to be loaded again.
     if (!(error instanceof Failure) && loading === current) replace(null);

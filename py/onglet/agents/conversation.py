@@ -9,6 +9,7 @@ import secrets
 import time
 from dataclasses import asdict, dataclass, field
 
+from onglet.agents.thoughts import Parts, split
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done
 
@@ -71,6 +72,10 @@ class Turn:
             problem=Refused(problem["code"], **problem["values"]) if problem else None,
             interrupted=row["state"] != "done",
         )
+
+    def parts(self) -> Parts:
+        """What the model thought, and what it said."""
+        return split(self.answer, done=self.phase == DONE)
 
 
 @dataclass
@@ -143,9 +148,9 @@ class Conversation:
         said = [{"role": "system", "content": instructions}] if instructions.strip() else []
         turns = self.turns
         for turn in turns[:-1]:
-            if turn.answer:
+            if words := split(turn.answer).said:
                 said.append({"role": "user", "content": turn.question})
-                said.append({"role": "assistant", "content": turn.answer})
+                said.append({"role": "assistant", "content": words})
         return [*said, *({"role": "user", "content": turn.question} for turn in turns[-1:])]
 
     def to_row(self) -> dict:

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from onglet.agents import thoughts
 from onglet.engine import chat_template
 from onglet.engine.client import Engine, OnProgress
 from onglet.engine.errors import Refused
@@ -57,9 +58,11 @@ async def answer(
     *,
     differently: bool = False,
     begun: str = "",
+    conversation: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> AsyncIterator[Tokens | Done]:
     """Yields the words of the answer as they come, then one Done; `begun` is how it begins already.
+    What the model read of a named conversation is kept for the next time.
 
     Raises Refused: no_model, no_chat_template, template_failed, or what the engine says.
     """
@@ -70,10 +73,15 @@ async def answer(
     prompt = chat_template.render(
         model.chat_template, messages, bos=marks.get("bos") or "", eos=marks.get("eos") or ""
     )
+    if thoughts.begins(prompt) and not begun:
+        yield Tokens(id=0, text=thoughts.OPEN, count=0)
+    elif thoughts.begins(prompt):
+        begun = begun.removeprefix(thoughts.OPEN)
     words = engine.generate(
         prompt + begun,
         settings.draw(differently),
         max_tokens=settings.max_tokens,
+        conversation=conversation,
         on_progress=on_progress,
     )
     async with aclosing(words):

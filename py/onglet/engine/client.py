@@ -1,4 +1,4 @@
-"""Asks the engine worker: load, generate, tokenize, cancel, unload, devices.
+"""Asks the engine worker: load, generate, forget, tokenize, cancel, unload, devices.
 
 Speaks the messages of messages.py over the bridge (or its stand-in) and answers the engine's one
 question, what a model file holds, through prepare.py. Knows nothing of chat, agents or pages.
@@ -17,6 +17,8 @@ from onglet.engine.messages import (
     DevicesAre,
     Done,
     Failed,
+    Forget,
+    Forgotten,
     Generate,
     HeaderBytes,
     Load,
@@ -83,13 +85,15 @@ class Engine:
         *,
         stop: tuple[str, ...] = (),
         max_tokens: int = 1024,
+        conversation: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> AsyncIterator[Tokens | Done]:
         """Yields Tokens as they come, then one Done. Leaving the loop early cancels the request.
 
         `aclose()` it (contextlib.aclosing) when leaving early, or call `cancel`.
         """
-        message = Generate(self._new_id(), prompt, list(stop), sampling or Sampling(), max_tokens)
+        how = (list(stop), sampling or Sampling(), max_tokens, conversation)
+        message = Generate(self._new_id(), prompt, *how)
         async with _Request(self, message) as request:
             while True:
                 reply = await request.next((Tokens, Done), on_progress)
@@ -108,6 +112,11 @@ class Engine:
     async def tokenize(self, text: str) -> list[int]:
         async with _Request(self, Tokenize(self._new_id(), text)) as request:
             return (await request.last(Tokenized)).tokens
+
+    async def forget(self, conversation: str | None = None) -> None:
+        """Deletes what the engine kept of a conversation on this device, or of all of them."""
+        async with _Request(self, Forget(self._new_id(), conversation)) as request:
+            await request.last(Forgotten)
 
     async def unload(self) -> None:
         async with _Request(self, Unload(self._new_id())) as request:

@@ -68,11 +68,22 @@ class ReadHeader(Message):
 
 @dataclass(frozen=True)
 class Generate(Message):
+    """What was read of `conversation` is kept on the device; of None, only in memory."""
+
     kind: ClassVar[str] = "generate"
     prompt: str
     stop: list
     sampling: Sampling
     max_tokens: int
+    conversation: str | None = None
+
+
+@dataclass(frozen=True)
+class Forget(Message):
+    """Deletes what was kept of a conversation, or of all."""
+
+    kind: ClassVar[str] = "forget"
+    conversation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -180,6 +191,11 @@ class Unloaded(Message):
 
 
 @dataclass(frozen=True)
+class Forgotten(Message):
+    kind: ClassVar[str] = "forgotten"
+
+
+@dataclass(frozen=True)
 class DevicesAre(Message):
     kind: ClassVar[str] = "devices_are"
     threads: int
@@ -188,7 +204,7 @@ class DevicesAre(Message):
     variant: str
 
 
-REQUESTS = (Load, Prepared, ReadHeader, Generate, Tokenize, Cancel, Unload, Devices)
+REQUESTS = (Load, Prepared, ReadHeader, Generate, Forget, Tokenize, Cancel, Unload, Devices)
 REPLIES = (
     Progress,
     HeaderBytes,
@@ -198,6 +214,7 @@ REPLIES = (
     Failed,
     Tokenized,
     Unloaded,
+    Forgotten,
     DevicesAre,
 )
 MESSAGES = {message.kind: message for message in REQUESTS + REPLIES}

@@ -35,6 +35,8 @@ ENDS_OF_TURN = (
     *("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
     *("<end_of_turn>", "<|end_of_turn|>", "<|eot|>", "</s>", "<EOT>"),
 )
+SWALLOWING_MODELS = ("phi-3", "phi3")
+NOT_SWALLOWING = ("<unk>", "<s>", "<|endoftext|>")
 QUANTIZATION_IN_NAME = re.compile(r"[.\-_](?:UD-)?(?:I?Q\d\w*|BF16|F(?:P)?(?:16|32))$", re.I)
 
 
@@ -164,6 +166,7 @@ def _tokenizer(header: Header, plan: Plan) -> dict:
         "add_space_prefix": header.flag(
             "tokenizer.ggml.add_space_prefix", model == SENTENCE_PIECES
         ),
+        "strip_after": _strip_after(header, special) if model == SENTENCE_PIECES else [],
         "special": [[number, text] for number, text in special.items()],
     }
 
@@ -183,6 +186,15 @@ def _special(header: Header, tokens: Array, types: Array) -> dict[int, str]:
     if len(wanted) > SPECIAL_LIMIT:
         raise Refused("broken_header", where="tokenizer.ggml.token_type")
     return header.strings(tokens, wanted, TOKEN_LIMIT)
+
+
+def _strip_after(header: Header, special: dict[int, str]) -> list[int]:
+    """The special tokens that swallow the white space behind them. No key of the format says so:
+    as in llama.cpp, the name of the model does."""
+    name = header.text("general.name", 4096, default="").lower()
+    if not any(part in name for part in SWALLOWING_MODELS):
+        return []
+    return [number for number, text in special.items() if text not in NOT_SWALLOWING]
 
 
 def _ends(header: Header, tokens: Array, special: dict[int, str], eos: int | None) -> list[int]:

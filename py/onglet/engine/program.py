@@ -45,6 +45,7 @@ class Program:
     words: tuple[int, ...]  # int32
     weights: tuple[dict, ...]  # sorted by source
     fields: dict[str, int]
+    caches: tuple[dict, ...]  # of keys or values: address, heads, stride of a head, page_bytes
     regions: dict[str, tuple[int, int]] = field(repr=False)  # name -> address, bytes; for tests
 
     def to_dict(self) -> dict:
@@ -59,6 +60,7 @@ class Program:
             "words": list(self.words),
             "weights": list(self.weights),
             "fields": self.fields,
+            "caches": list(self.caches),
         }
 
 
@@ -96,6 +98,7 @@ class Lowering:
         self.operations = []
         self.matrices = {}  # names of matrices side by side -> their parts
         self.weights = []
+        self.caches = []
         self.tables = {}  # rope -> table of angles
         self.attended = {}  # buffer -> the Attend that leaves its parts there
         self.steps = list(plan.steps())
@@ -134,6 +137,7 @@ class Lowering:
             words=self._words(),
             weights=tuple(sorted(self.weights, key=lambda weight: weight["source"])),
             fields=fields,
+            caches=tuple(self.caches),
             regions=self.layout.regions,
         )
 
@@ -438,13 +442,21 @@ class Lowering:
             halves=int(step.rope is not None and step.rope.pairing == "halves"),
             pairs=step.rope.dimensions // 2 if step.rope else 0,
             angles=self.tables[step.rope] if step.rope else 0,
-            keys=self.layout.place(f"keys {name}", size),
-            values=self.layout.place(f"values {name}", size),
+            keys=self._place_cache(f"keys {name}", size, step),
+            values=self._place_cache(f"values {name}", size, step),
             capacity=capacity,
             window=step.window or 0,
             partials=self.partials,
             **self._head_norms(step),
         )
+
+    def _place_cache(self, name: str, size: int, step: Attend) -> int:
+        """Keys and values alike lie head after head, each in pages of SPLIT positions."""
+        address = self.layout.place(name, size)
+        page_bytes = 2 * SPLIT * step.head_size
+        cache = {"address": address, "heads": step.kv_heads, "stride": size // step.kv_heads}
+        self.caches.append({**cache, "page_bytes": page_bytes})
+        return address
 
     def _head_norms(self, step: Attend) -> dict:
         norms = [norm for norm in (step.q_norm, step.k_norm) if norm]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onglet.agents.conversation import DONE, READING, WAITING, Turn
+from onglet.agents.thoughts import Parts
 from onglet.browser.safe import Flow, blocks
 from onglet.components import Chat
 from onglet.engine.errors import Refused
@@ -188,7 +189,7 @@ class ChatPage:
 
     def _text(self, id: str) -> str:
         turn = self.session.conversation.tree[id[:-1]]
-        return turn.question if id.endswith("q") else turn.answer
+        return turn.question if id.endswith("q") else turn.parts().said
 
     # What is kept
 
@@ -322,7 +323,7 @@ class ChatPage:
         drawn = [part for turn in self.session.conversation.turns for part in self._parts(turn)]
         last = self.session.conversation.last
         self._flow = Flow()
-        self._flow.add(last.answer if last else "")
+        self._flow.add(last.parts().said if last else "")
         self.chat.tell("turns", turns=drawn)
         self._status()
 
@@ -339,12 +340,14 @@ class ChatPage:
         if len(turn.answer) == len(text):
             self._flow = Flow()
             self._turn_changed(turn)
-        self._flow.add(text)
+        parts = turn.parts()
+        self._flow.add(parts.said[len(self._flow.text) :])
         now = time.monotonic()
         if now < self._next_update:
             return
         update = self._flow.update()
-        self.chat.tell("blocks", id=f"{turn.id}a", start=update.start, blocks=update.blocks)
+        fields = {"start": update.start, "blocks": update.blocks, **self._thoughts(turn, parts)}
+        self.chat.tell("blocks", id=f"{turn.id}a", **fields)
         end = time.monotonic()
         self._next_update = end + max(GAP, REST * (end - now))
 
@@ -355,12 +358,14 @@ class ChatPage:
         wordings, answers = self.session.conversation.variants(turn)
         branches = [stepper(ids, turn.id) for ids in (wordings, answers)]
         plain |= {"go_on": "", "branch": branches[0]}
+        parts = turn.parts()
         question = {**plain, "id": f"{turn.id}q", "role": "question", "text": turn.question}
         answer = {
             **plain,
             "id": f"{turn.id}a",
             "role": "answer",
-            "blocks": blocks(turn.answer),
+            "blocks": blocks(parts.said),
+            **self._thoughts(turn, parts),
             "note": self._note(turn),
             "meta": self._meta(turn),
             "problem": self._problem(turn),
@@ -377,6 +382,12 @@ class ChatPage:
         cut = turn.interrupted or bool(turn.problem and turn.answer) or reason in GO_ON_REASONS
         return say("chat.go_on") if cut and turn.phase == DONE else ""
 
+    def _thoughts(self, turn: Turn, parts: Parts) -> dict:
+        """What the model thought, with the name of the fold it lies in."""
+        goes_on = parts.thinking and turn.phase != DONE
+        label = say("chat.thinking" if goes_on else "chat.thoughts")
+        return {"thoughts": parts.thoughts, "thoughts_label": label}
+
     def _note(self, turn: Turn) -> str:
         if turn.interrupted:
             return say("chat.interrupted")
@@ -389,7 +400,7 @@ class ChatPage:
             limits = {"limit": self.session.settings.max_tokens}
             context = turn.figures.context if turn.figures else 0
             return say(f"chat.reason.{reason}", context=context, **limits)
-        return "" if turn.answer.strip() else say("chat.empty_answer")
+        return "" if turn.parts().said.strip() else say("chat.empty_answer")
 
     def _meta(self, turn: Turn) -> str:
         figures = turn.figures

@@ -1,8 +1,8 @@
 """The vault of this tab: whether conversations can be kept, the way to them, and all that is done
 with the whole of them: lock, passphrase, recovery, files to take away, deletion.
 
-Tells listeners of `state` (what the store says of itself), `history` (the list changed) and
-`problem` (something could not be saved). Knows no screen.
+Tells listeners of `state` (what the store says of itself), `history` (the list changed), `wiped`
+(everything was deleted) and `problem` (something could not be saved). Knows no screen.
 """
 
 import asyncio
@@ -102,6 +102,11 @@ class Keeper:
         """Somebody here changed the list."""
         self._tell("history")
 
+    @property
+    def keeps_openly(self) -> bool:
+        """Whether conversations are kept, and under no passphrase."""
+        return self.history is not None and not self.state["protected"]
+
     # Lock and key
 
     async def lock(self) -> None:
@@ -137,6 +142,7 @@ class Keeper:
         """Deletes every conversation, every key and every file of the store, at once."""
         self.history = None
         await self.store.ask("wipe")
+        self._tell("wiped")
         await self._turn(await self.store.ask("state"))
 
     async def persist(self) -> bool:

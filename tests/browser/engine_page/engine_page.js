@@ -2,7 +2,7 @@
  * Talks to an engine worker as the app does, without the app: `engine.start` makes a worker,
  * `engine.ask` sends a request and keeps every reply, `engine.ended` waits for the last one.
  */
-const LAST = ["loaded", "done", "failed", "tokenized", "unloaded", "devices_are"];
+const LAST = ["loaded", "done", "failed", "tokenized", "unloaded", "forgotten", "devices_are"];
 
 class EnginePage {
   constructor() {
