@@ -8,13 +8,15 @@ import { fetchPicture, mount } from "./app/mount.js";
 import { site, startPython, wishes } from "./app/start.js";
 import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
-import { listenForFiles, listenForRest, listenForShortcuts } from "./page/gestures.js";
-import { becomeIsolated, register, takeNewBuild } from "./page/isolation.js";
+import { listenForFiles, listenForPages, listenForRest, listenForShortcuts } from "./page/gestures.js";
+import { becomeIsolated, register } from "./page/isolation.js";
+import { guardLinks } from "./page/links.js";
 import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, handOver, language, services, settings } from "./page/services.js";
 import { StoreHost } from "./page/store.js";
 import { showProgress, showTrouble } from "./page/signs.js";
+import { takeNewBuild, watchForNewBuild } from "./page/update.js";
 
 const FEW_CORES = 2; // with no more, Python and the engine make each other late: one after the other
 const REST = 15 * 60_000; // milliseconds without a touch after which what has a passphrase is locked
@@ -36,7 +38,7 @@ const events = new Events(app);
 const store = new StoreHost((name, value) => events.send(name, value));
 startApp();
 listen();
-takeNewBuild();
+takeNewBuild().then(() => watchForNewBuild(site.build, () => events.send("new_build", true)));
 
 /** Starts Python's worker and lets it draw; it hears of the page's events once it is awake. */
 function startApp() {
@@ -68,7 +70,9 @@ function awake() {
 
 /** What happens on the page, for Python. */
 function listen() {
+  guardLinks((key) => site.words[document.documentElement.lang][key]);
   keepLedger((value) => events.send("ledger", value));
+  listenForPages((name) => events.send("page", name));
   listenForShortcuts((name) => events.send("shortcut", name));
   listenForRest(Number(wishes.get("rest")) || REST, () => events.send("rest", true));
   listenForFiles((file) => events.send("dropped_file", handOver(engine, file)));
@@ -99,6 +103,7 @@ async function keepForOffline() {
   const registration = await register();
   const stored =
     registration !== null && (await storeForOffline(registration, () => engine.lastHeard));
+  if (stored === null) return;
   if (stored) mark("offline_ready");
   tell("offline_ready", stored);
   events.send("offline_ready", stored);

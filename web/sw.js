@@ -4,7 +4,9 @@
  *
  * A cache is used only when it is complete, so two builds never mix. On a first visit the page asks
  * for one file after the other when the model rests (page/offline.js); a later build is fetched
- * whole while it installs, and takes over when no tab uses the old one.
+ * whole while it installs, and takes over when no tab uses the old one or the person says so.
+ * Without a complete cache a worker only passes on what the host says: then another one may take
+ * its place at any time.
  */
 const BUILD = "@build@";
 const HEADERS = {
@@ -22,10 +24,14 @@ const PREFIX = `onglet ${SCOPE.pathname} `;
 // The pieces of the site's model. The engine keeps them as one file (web/files/store.js).
 const PIECE_OF_MODEL = /^models\/([0-9a-f]{64})\/\d{3}$/;
 const COMPLETE = new URL("complete", SCOPE).href;
+/** While a cache of this name exists nothing leaves this device; it ends with the last tab. */
+const SEAL = `onglet-seal ${SCOPE.pathname}`;
 
 /** @type {Promise<Cache> | null} */
 let openedCache = null;
 let complete = false;
+/** @type {Promise<boolean> | null} */
+let sealed = null;
 
 const cache = () => (openedCache ??= caches.open(PREFIX + BUILD));
 
@@ -35,30 +41,47 @@ worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (url.origin !== SCOPE.origin && url.protocol.startsWith("http")) {
     event.respondWith(refuse(url, event.clientId));
-  } else if (event.request.method === "GET" && url.href.startsWith(SCOPE.href)) {
+  } else if (event.request.mode === "navigate") {
+    event.respondWith(endSeal().then(() => answer(event.request)));
+  } else if (url.origin === SCOPE.origin) {
     event.respondWith(answer(event.request));
   }
 });
 worker.addEventListener("message", (event) => event.waitUntil(obey(event)));
 
-/** First install: at once. Later ones wait for the old tabs, with every file in hand. */
+/** Where a build is answered from its cache, the next one waits for its tabs, all files in hand. */
 async function install() {
-  if (!worker.registration.active) return worker.skipWaiting();
+  if (!worker.registration.active || !(await caches.match(COMPLETE))) return worker.skipWaiting();
   for (const file of await missing()) await store(file);
-  await finish();
+  if (!(await finish())) throw new Error("not every file could be stored");
 }
 
 async function activate() {
+  if (await isComplete()) await forgetOthers();
+  await worker.clients.claim();
+}
+
+/** Older builds are kept until this one is whole: it takes from them what did not change. */
+async function forgetOthers() {
   for (const name of await caches.keys()) {
     if (name.startsWith(PREFIX) && name !== PREFIX + BUILD) await caches.delete(name);
   }
-  await worker.clients.claim();
+}
+
+/** The open tabs of this site, not those of a neighbour on the same host. */
+async function tabs() {
+  const pages = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
+  return pages.filter((page) => page.url.startsWith(SCOPE.href));
 }
 
 /** @param {Request} request */
 async function answer(request) {
-  const found = (await isComplete()) ? await (await cache()).match(keyOf(request.url)) : undefined;
-  return found ?? withHeaders(await fetch(request), request.url);
+  const whole = await isComplete();
+  const found = whole ? await (await cache()).match(keyOf(request.url)) : undefined;
+  if (found && request.method === "GET") return found;
+  if (whole && (await isSealed())) return Response.error();
+  const answered = await fetch(request);
+  return request.url.startsWith(SCOPE.href) ? withHeaders(answered, request.url) : answered;
 }
 
 /** The cache's name for a URL: without query and fragment, `index.html` for the folder. */
@@ -81,28 +104,61 @@ function withHeaders(response, url) {
 
 /** No part of Onglet asks another origin; what tries is refused and shown in the ledger. */
 async function refuse(/** @type {URL} */ url, /** @type {string} */ clientId) {
-  const pages = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
-  for (const page of pages) page.postMessage({ kind: "refused", host: url.host, from: clientId });
+  for (const page of await tabs()) {
+    page.postMessage({ kind: "refused", host: url.host, from: clientId });
+  }
   return Response.error();
+}
+
+function isSealed() {
+  return (sealed ??= caches.has(SEAL));
+}
+
+/** From now on no request goes to another site, nor to the own host once all files are stored. */
+async function seal() {
+  await caches.open(SEAL);
+  sealed = Promise.resolve(true);
+  return true;
+}
+
+/** A visit when no tab is open begins a new session. */
+async function endSeal() {
+  if (!(await isSealed()) || (await tabs()).length) return;
+  await caches.delete(SEAL);
+  sealed = null;
+}
+
+/** Deletes what this site keeps in caches; from then on this worker only passes things on. */
+async function forget() {
+  await forgetOthers();
+  for (const name of [PREFIX + BUILD, SEAL]) await caches.delete(name);
+  [openedCache, complete, sealed] = [null, false, null];
+  return true;
 }
 
 /** @param {ExtendableMessageEvent} event */
 async function obey(event) {
   const reply = (/** @type {object} */ value) => event.ports[0]?.postMessage(value);
   try {
-    if (event.data.kind === "missing") reply({ build: BUILD, files: await missing() });
+    if (event.data.kind === "build") reply({ build: BUILD });
+    if (event.data.kind === "missing") reply({ files: await missing() });
     if (event.data.kind === "store") reply({ stored: await store(event.data.file) });
-    if (event.data.kind === "finish") reply({ complete: await finish() });
+    if (event.data.kind === "finish") reply({ complete: await finishAlone() });
+    if (event.data.kind === "forget") reply({ forgotten: await forget() });
+    if (event.data.kind === "seal") reply({ sealed: await seal() });
+    if (event.data.kind === "is_sealed") reply({ sealed: await isSealed() });
     if (event.data.kind === "replace") reply({ replacing: await replace() });
   } catch (error) {
-    reply({ error: String(error) });
+    reply({ error: String(error), moved: error instanceof HostMoved });
   }
 }
 
+/** The host serves another build than this worker's: it is being updated, or was already. */
+class HostMoved extends Error {}
+
 /** A new build may take over early when the asking page is the only one. */
 async function replace() {
-  const pages = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
-  if (pages.length > 1) return false;
+  if ((await tabs()).length > 1) return false;
   await worker.skipWaiting();
   return true;
 }
@@ -114,7 +170,7 @@ async function missing() {
   if (await isComplete()) return [];
   const held = new Set((await (await cache()).keys()).map((request) => request.url));
   const list = await (await fetch(new URL("files.json", SCOPE), { cache: "no-cache" })).json();
-  if (list.build !== BUILD) throw new Error(`the host serves build ${list.build}, not ${BUILD}`);
+  if (list.build !== BUILD) throw new HostMoved(`the host serves ${list.build}, not ${BUILD}`);
   const wanted = [];
   for (const file of /** @type {Listed[]} */ (list.files)) {
     if (!held.has(new URL(file.path, SCOPE).href) && !(await isKept(file))) wanted.push(file);
@@ -127,7 +183,7 @@ async function isKept(/** @type {Listed} */ { path }) {
   const sha256 = PIECE_OF_MODEL.exec(path)?.[1];
   if (!sha256) return false;
   try {
-    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("onglet-models");
     await folder.getFileHandle(sha256);
     await folder.getFileHandle(`${sha256}.json`);
     return true;
@@ -146,7 +202,9 @@ async function store(/** @type {Listed} */ file) {
   // Only names that carry a hash mean the same bytes in another build.
   const older = file.path.includes("/") ? await caches.match(url) : undefined;
   const response = older ?? (await fetchChecked(url, file.sha256));
-  await (await cache()).put(url, withHeaders(response, url));
+  const kept = withHeaders(response, url);
+  kept.headers.set("Onglet-Bytes", String(file.bytes)); // what the storage map adds up
+  await (await cache()).put(url, kept);
   return true;
 }
 
@@ -167,7 +225,15 @@ async function finish() {
   return isComplete();
 }
 
+/** The page asks only the worker that is active: with its cache whole, no other is of use. */
+async function finishAlone() {
+  const whole = await finish();
+  if (whole) await forgetOthers();
+  return whole;
+}
+
 async function isComplete() {
-  complete ||= Boolean(await (await cache()).match(COMPLETE));
+  // Not by opening the cache: that would make one where all was deleted.
+  complete ||= Boolean(await caches.match(COMPLETE, { cacheName: PREFIX + BUILD }));
   return complete;
 }

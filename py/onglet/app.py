@@ -11,7 +11,7 @@ from panel_material_ui import Column, Page
 
 from onglet import pages, words
 from onglet.browser.bridge import Bridge
-from onglet.components import Bar
+from onglet.components import Bar, Rail
 from onglet.session import Session
 from onglet.sheets.data import DataSheet
 from onglet.sheets.history import HistorySheet
@@ -45,7 +45,12 @@ PAGE_LOOK = {
         "height": "48px",
     },
     ".MuiToolbar-root": {"minHeight": "48px !important", "padding": "0 !important", "margin": 0},
-    "main.main": {"backgroundColor": "var(--paper)"},
+    "main.main": {
+        "backgroundColor": "var(--paper)",
+        "paddingLeft": "72px",
+        "@media (max-width: 600px)": {"paddingLeft": 0, "paddingBottom": "56px"},
+        "@media (max-width: 600px) and (max-height: 480px)": {"paddingBottom": 0},
+    },
     "main.main .MuiToolbar-root": {"visibility": "hidden"},  # a spacer with an empty heading
     ".MuiLinearProgress-root": {"display": "none"},
 }
@@ -69,9 +74,15 @@ def material(colours: dict[str, str]) -> dict:
 
 
 def page_modules() -> list[ModuleType]:
-    """The modules of the pages folder, by name."""
-    names = sorted(found.name for found in pkgutil.iter_modules(pages.__path__))
-    return [importlib.import_module(f"onglet.pages.{name}") for name in names]
+    """The modules of the pages folder, in the order of the rail."""
+    names = (found.name for found in pkgutil.iter_modules(pages.__path__))
+    modules = [importlib.import_module(f"onglet.pages.{name}") for name in names]
+    return sorted(modules, key=lambda page: page.PLACE)
+
+
+def name_of(page: ModuleType) -> str:
+    """What stands for a page in the address: the name of its file."""
+    return page.__name__.rpartition(".")[2]
 
 
 def build() -> "App":
@@ -85,10 +96,13 @@ class App:
         self.bridge: Bridge | None = None
         self._relabels: list[Callable[[], None]] = []
         self._shortcuts: dict[str, Callable[[], None]] = {}
+        self._when_shown: dict[str, Callable[[], None]] = {}
         self._tasks: set[asyncio.Task] = set()
         self.bar = Bar(sizing_mode="stretch_width", margin=0)
-        self.pages = page_modules()
-        self.views = [page.view(self) for page in self.pages]
+        self.rail = Rail(margin=0, width=0, height=0)
+        self.pages = {name_of(page): page for page in page_modules()}
+        self.shown = next(iter(self.pages))
+        self.views = {name: page.view(self) for name, page in self.pages.items()}
         self.model_sheet = ModelSheet(self)
         self.silence_sheet = SilenceSheet(self)
         self.history_sheet = HistorySheet(self)
@@ -98,10 +112,11 @@ class App:
         self._listen()
         self.on_language(self._relabel_bar)
         self._relabel_bar()
+        self._draw_page()
 
     def _page(self) -> Page:
-        drawers = (sheet.drawer for sheet in self.sheets)
-        main = Column(*self.views, *drawers, sizing_mode="stretch_both", margin=0)
+        parts = [self.rail, *self.views.values(), *(sheet.drawer for sheet in self.sheets)]
+        main = Column(*parts, sizing_mode="stretch_both", margin=0)
         return Page(
             header=[self.bar],
             main=[main],
@@ -143,9 +158,38 @@ class App:
         """Connects with the page and the engine, after the snapshot was restored."""
         self.bridge = bridge
         bridge.on_event("shortcut", self._shortcut)
+        bridge.on_event("page", self._show)
+        self._show(await bridge.call("page"))
         self.theme = await bridge.call("recall", name="theme") or "system"
         self.bar.theme = self.theme
         await self.session.start(bridge)
+
+    # Pages
+
+    def go_to(self, name: str) -> None:
+        """Shows a page, as a click on its link does; the address follows."""
+        self.run(self.bridge.call("go_to", page=name))
+
+    def on_shown(self, name: str, act: Callable[[], None]) -> None:
+        """Does `act` each time the page of that name comes on the screen."""
+        self._when_shown[name] = act
+
+    def _show(self, name: str) -> None:
+        """The address names another page; what is no page's name is the first page."""
+        name = name if name in self.pages else next(iter(self.pages))
+        if name == self.shown:
+            return
+        self.shown = name
+        self._draw_page()
+        self._relabel_bar()
+        self.views[name].tell("focus")
+        if name in self._when_shown:
+            self._when_shown[name]()
+
+    def _draw_page(self) -> None:
+        for name, view in self.views.items():
+            view.visible = name == self.shown
+        self.rail.current = self.shown
 
     def run(self, work: Coroutine) -> None:
         """Runs work beside everything else, and keeps it from being collected."""
@@ -164,6 +208,8 @@ class App:
         """A drawer hears Escape only while the focus is inside: here it closes in any case."""
         if name == "stop" and any(sheet.close() for sheet in self.sheets):
             return
+        if name == "new_chat" and self.shown != "chat":
+            self.go_to("chat")
         if name in self._shortcuts:
             self._shortcuts[name]()
 
@@ -183,15 +229,21 @@ class App:
     def _relabel_bar(self) -> None:
         names = {"history": "history.title", "new": "chat.new"}
         names |= {"menu": "bar.menu", "language": "bar.language"}
-        names |= {"theme": "bar.theme", "keys": "bar.keys", "title": self.pages[0].TITLE}
+        title = self.pages[self.shown].TITLE
+        names |= {"theme": "bar.theme", "keys": "bar.keys", "title": title}
         languages = [[code, words.TABLES[code]["language.name"]] for code in words.LANGUAGES]
         self.bar.labels = {
             **{name: say(key) for name, key in names.items()},
-            "document": f"{say(self.pages[0].TITLE)} · {say('app.title')}",
+            "document": f"{say(title)} · {say('app.title')}",
             "languages": languages,
             "themes": [[theme, say(f"theme.{theme}")] for theme in THEMES],
             "shortcuts": [[say(f"keys.{k}"), say(f"key.{v}")] for k, v in SHORTCUTS.items()],
         }
+        self.rail.labels = {"pages": say("bar.pages")}
+        self.rail.entries = [
+            {"name": name, "icon": page.ICON, "label": say(page.TITLE)}
+            for name, page in self.pages.items()
+        ]
         self.bar.language = words.spoken()
         self._draw_model_chip()
         self._draw_silence_chip()

@@ -84,3 +84,19 @@ class Sheet(Component):
     labels = param.Dict(default={"title": "", "close": ""})
     sections = param.List(default=[])
     controls = param.Dict(default={})
+
+
+class Rail(Component):
+    """Links to the pages: `entries` of `name` (the address's hash), `icon` and `label`."""
+
+    labels = param.Dict(default={"pages": ""})
+    entries = param.List(default=[])
+    current = param.String(default="")
+
+
+class Paper(Component):
+    """A page that is read: sections, drawn in order (the kinds of `Sheet`). Sends its buttons'
+    names; `focus` moves the focus to its heading."""
+
+    labels = param.Dict(default={"title": ""})
+    sections = param.List(default=[])

@@ -21,6 +21,9 @@ from onglet.vault.keeper import Keeper
 
 LOG = logging.getLogger(__name__)
 NEWS = 0.1  # seconds between two reports of a load
+SHORTER_CONTEXTS = (2048, 1024, 512)  # tokens: what is tried when there is too little memory
+LOST = ("kernel_trap", "out_of_memory")  # the model is gone, the engine's worker is not
+DEATHS_TO_SHORTER = 3  # the page takes one thread after the second (web/page/engine.js)
 SETTLED = 0.3  # seconds before a download speed means something
 SAVE_GAP = 1.0  # seconds between two saves of a growing answer
 QUIET = 5.0  # seconds without a save after which an unfinished answer counts as interrupted
@@ -67,21 +70,27 @@ class Loading:
 class Session:
     """Tells listeners of: `model` (loading, loaded or failed), `turns` (all changed), `turn` (one
     changed), `words` (an answer grew), `outside` (ledger, connection), `facts`
-    (of the browser), `engine_back`. The keeper has listeners of its own."""
+    (of the browser), `engine_back`, `smaller` (the context became shorter). The keeper has
+    listeners of its own."""
 
     def __init__(self):
         self.conversation = Conversation()
         self.keeper = Keeper()
         self.settings = loop.Settings()
+        self.context: int | None = None  # tokens; None: as many as the model likes
+        self._threads = 1  # of the engine that answered last
+        self._deaths = 0
         self.loading: Loading | None = None
         self.problem: Refused | None = None  # why the last load failed
         self.speed: float | None = None  # tokens per second of the last answer
         self.context_used = 0
         self.first_answered: int | None = None  # the turn that was answered first in this tab
         self.facts: dict = {}
-        self.ledger: dict = {"off_origin_requests": 0, "bytes": 0, "entries": []}
+        self.ledger: dict = {"off_origin_requests": 0, "left": 0, "bytes": 0, "entries": []}
         self.online = True
         self.offline_ready: bool | None = None  # None: not known yet
+        self.deleted = False  # all that was kept; what ran on it has ended
+        self.new_build = False  # a later build of the site waits to be used
         self.bridge: Bridge | None = None
         self.engine: Engine | None = None
         self._listeners = Listeners()
@@ -115,7 +124,7 @@ class Session:
         self.engine = Engine(bridge)
         bridge.on_event("engine_restarted", self._engine_restarted)
         bridge.on_event("dropped_file", self._open)
-        for name in ("ledger", "online", "offline_ready"):
+        for name in ("ledger", "online", "offline_ready", "new_build"):
             bridge.on_event(name, lambda value, name=name: self._outside(name, value))
         model = await bridge.call("site_model")
         self._site_source = self._source = {"kind": "site", "path": model["path"]}
@@ -134,10 +143,21 @@ class Session:
         setattr(self, name, value)
         self._tell("outside", name)
 
+    async def use_new_build(self) -> bool:
+        """Reloads with the build that waits. False when another tab still uses the old one."""
+        return await self.bridge.call("use_new_build")
+
+    async def delete_everything(self) -> list[dict]:
+        """Deletes all that this site keeps here; engine and store end. Returns what is left."""
+        self.deleted = True
+        return await self.bridge.call("delete_everything")
+
     # The model
 
     def load(self, source: dict | None = None) -> None:
         """Begins to load a model, by default the one that was there last."""
+        if source and source != self._source:
+            self.context = None
         self.loading, self.problem = Loading(), None
         self._load = asyncio.ensure_future(self._run_load(source or self._source))
 
@@ -171,7 +191,7 @@ class Session:
         try:
             if self.engine.given_up:
                 await self.bridge.call("restart_engine", threads=1)
-            await self.engine.load(source, self._progress)
+            await self._load_within_memory(source)
             self._source = source
         except Refused as refused:
             if self._load is current:
@@ -182,6 +202,33 @@ class Session:
                 self._tell("model")
                 self._answer_waiting()
 
+    async def _load_within_memory(self, source: dict) -> None:
+        """Loads a model; where the browser gives too little memory, with a shorter context."""
+        while True:
+            try:
+                loaded = await self.engine.load(source, self._progress, context=self.context)
+                break
+            except Refused as refused:
+                if refused.code != "out_of_memory" or not self._shorten():
+                    raise
+        self._threads = loaded.threads
+        if self.context:
+            self._tell("smaller", loaded.context)
+
+    def _shorten(self) -> bool:
+        """Chooses a shorter context for the next load. False when there is none."""
+        shorter = [size for size in SHORTER_CONTEXTS if not self.context or size < self.context]
+        self.context = shorter[0] if shorter else self.context
+        return bool(shorter)
+
+    async def _recover(self) -> None:
+        """The model was lost while answering: back on one thread, or else a shorter context."""
+        if self._threads > 1:
+            await self.bridge.call("restart_engine", threads=1)
+        elif self._shorten():
+            self._tell("engine_back")
+            self.load()
+
     async def _load_failed(self, problem: Refused, source: dict, before: dict) -> None:
         """A file that cannot be used must not cost the model that was there."""
         self.problem = problem
@@ -189,7 +236,7 @@ class Session:
         self.engine.loaded = None  # the engine let it go when the new load began
         if had_another:
             try:
-                await self.engine.load(before, self._progress)
+                await self._load_within_memory(before)
             except Refused as refused:
                 LOG.warning("the model before did not come back: %s", refused)
 
@@ -209,10 +256,14 @@ class Session:
     def _engine_restarted(self, alive: bool) -> None:
         self.context_used = 0
         if alive:
+            self._deaths += 1
+            if self._deaths >= DEATHS_TO_SHORTER:
+                self._shorten()
             self._tell("engine_back")
             self.load()
         else:
-            self.loading, self.problem = None, Refused("engine_died")
+            self.loading = None
+            self.problem = Refused("deleted" if self.deleted else "engine_died")
             self._tell("model")
 
     # What is kept
@@ -273,6 +324,8 @@ class Session:
         self._tell("turns")
 
     def _remember_place(self) -> None:
+        if self.deleted:
+            return
         place = self.conversation.id if self.conversation.tree else ""
         self._beside(self._call("keep_place", value=place))
 
@@ -357,6 +410,7 @@ class Session:
         self._tell("turns")
 
     async def _run_answer(self, turn: Turn, differently: bool) -> None:
+        lost = False
         conversation = self.conversation
         try:
             await self._save(conversation, turn)
@@ -365,6 +419,7 @@ class Session:
             await self._write(turn, differently)
         except Refused as refused:
             turn.problem = None if refused.code == "cancelled" else refused
+            lost = refused.code in LOST
             if refused.code == "wrong_hash" and self.is_site_model:
                 self.load()  # the host has the right bytes
         except asyncio.CancelledError:
@@ -377,10 +432,14 @@ class Session:
             self._answer = None
             self._tell("turn", turn)
             self._beside(self._save(conversation, turn))
+        if lost:
+            await self._recover()
 
     async def _model(self) -> None:
         """Waits for a model that is loading. Raises Refused no_model if there is none then."""
         await self._knows_model.wait()
+        if self.deleted:
+            raise Refused("deleted")
         while self.loading:
             await asyncio.wait([self._load])
         if not self.loaded:

@@ -22,6 +22,7 @@ FLOORS = {
     "vault": 3,
     "engine": 2,
     "browser": 1,
+    "promises": 0,
     "words": 0,
 }
 SCREEN = {"panel", "panel_material_ui", "bokeh"}

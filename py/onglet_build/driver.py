@@ -88,9 +88,11 @@ class App:
         self.page.get_by_role("button", name=TABLES["en"][key], exact=True).first.click()
 
     def expect(self, key: str) -> None:
-        """Waits until the sentence of `key` (up to its first gap) is on the screen."""
+        """Waits until the sentence of `key` (up to its first gap) is on the screen.
+
+        A page that is not shown may hold it too."""
         text = TABLES["en"][key].split("{")[0].strip()
-        self.page.get_by_text(text).first.wait_for()
+        self.page.get_by_text(text).filter(visible=True).first.wait_for()
 
     def ask(self, text: str, grown: Callable[[str], None] = lambda new: None) -> Answer:
         """Asks in the composer; `grown` gets each new piece of the answer as it comes."""

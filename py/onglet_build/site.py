@@ -19,9 +19,10 @@ from .steps import cached, files_under, one_build_at_a_time, timed
 VENDOR_LIST = STATIC / "vendor.json"
 OWN_LICENCE = "Apache-2.0"
 TEMPLATES = ("index.html", "sw.js", "manifest.webmanifest")
-NOT_LISTED = ("files.json", "sw.js", "_headers", ".nojekyll")
+NOT_LISTED = ("files.json", "sw.js", "sw_off.js", "_headers", ".nojekyll")
 LICENCE_ELSEWHERE = "The package holds no text of its licence; another one here has the same.\n"
 BOOT_WORDS = ("error.title", "notice.app_failed", "notice.reload")
+LINK_WORDS = tuple(f"link.{name}" for name in ("title", "meaning", "open", "cancel", "sealed"))
 PYODIDE = "pyodide/314.0.3/"
 HERE = PY / "onglet_build"
 APP_STEP = ("snapshot.py", "python_bundle.py", "bytecode.py", "pyodide_node.mjs", "vendor.py")
@@ -121,7 +122,7 @@ def lay_code(parts: Parts, into: Path) -> str:
 
     tree = BUILD / "code"
     shutil.rmtree(tree, ignore_errors=True)
-    lay_files(WEB, tree, leave_out=("sw.js", "tsconfig.json", "tsconfig.workers.json"))
+    lay_files(WEB, tree, leave_out=("sw.js", "sw_off.js", "tsconfig.json", "tsconfig.workers.json"))
     lay_files(STATIC, tree, leave_out=(*TEMPLATES, "vendor.json"))
     for variant in ("relaxed", "plain"):
         name = f"kernels-{variant}.wasm"
@@ -149,7 +150,8 @@ def boot_words() -> dict[str, dict[str, str]]:
     """Returns the sentences that the page itself may have to say when Python cannot."""
     tables = sorted((PY / "onglet" / "words").glob("*.json"))
     return {
-        path.stem: {key: json.loads(path.read_text())[key] for key in BOOT_WORDS} for path in tables
+        path.stem: {key: json.loads(path.read_text())[key] for key in BOOT_WORDS + LINK_WORDS}
+        for path in tables
     }
 
 
@@ -174,6 +176,7 @@ def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
     files = {"build": site["build"], "files": listed}
     (into / "files.json").write_text(json.dumps(files, indent=0))
     (into / "_headers").write_text(headers_file())
+    copy(WEB / "sw_off.js", into / "sw_off.js")
     (into / ".nojekyll").touch()
 
 

@@ -1,5 +1,5 @@
-"""axe finds nothing serious on the chat page: in both themes, empty and with an answer, wide and
-on a phone, and with the sheets open."""
+"""axe finds nothing serious on any page: in both themes, wide and on a phone; the chat empty, with
+an answer, and with the sheets open; the privacy page with all that it can show."""
 
 import pytest
 
@@ -32,3 +32,18 @@ def test_chat_page(open_app, server, axe, theme, viewport):
         app.page.locator(f"[data-key={sheet}]").click()
         assert app.page.evaluate(RUN_AXE) == []
         app.page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize(("theme", "viewport"), [("light", DESKTOP), ("dark", PHONE)])
+def test_privacy_page(open_app, server, axe, watch, theme, viewport):
+    watch.provoked = True
+    app = open_app(server, color_scheme=theme, viewport=viewport, reduced_motion="reduce")
+    app.wait_live().wait_model()
+    app.page.locator("[data-key=page-privacy]").click()
+    app.page.evaluate("() => fetch('https://refused.example/').catch(() => {})")
+    app.press("privacy.delete")
+    app.expect("privacy.delete.sure")
+    app.page.get_by_role("cell", name="refused.example").wait_for()
+    app.page.evaluate(axe)
+    assert app.page.evaluate(RUN_AXE) == []
+    assert app.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

@@ -7,13 +7,13 @@ import pytest
 
 from onglet.browser import safe
 from onglet.words import TABLES
-from tests.unit.test_safe import PAYLOADS
+from tests.hostile_output import SHORT
 
 ENGLISH, FRENCH = TABLES["en"], TABLES["fr"]
 PHONE = {"width": 360, "height": 740}
 PALINDROME = ENGLISH["try.2.text"]
 # Chromium reports inline handlers even where it parses without running: they have no place here.
-SILENT_PAYLOADS = [payload for payload in PAYLOADS if not re.search(r"\bon\w+=|<base", payload)]
+SILENT_PAYLOADS = [payload for payload in SHORT if not re.search(r"\bon\w+=|<base", payload)]
 LONG = "Tell me a long story about a fox."
 SMALL_TARGETS = """() => {
   const found = []

@@ -17,7 +17,7 @@ STORED = """async () => {
   const files = []
   const walk = async folder => {
     for await (const [name, handle] of folder) {
-      if (name === 'models') continue // a vocabulary holds every word
+      if (name === 'onglet-models') continue // a vocabulary holds every word
       if (handle.kind === 'directory') await walk(handle)
       else files.push([name, await (await handle.getFile()).text()])
     }

@@ -12,14 +12,14 @@ from onglet_build.policy import HEADERS
 CAPITAL = "What is the capital of France?"
 KEPT = """async () => {
   const root = await navigator.storage.getDirectory();
-  const folder = await root.getDirectoryHandle('models');
+  const folder = await root.getDirectoryHandle('onglet-models');
   const names = [];
   for await (const name of folder.keys()) names.push(name);
   return names.sort();
 }"""
 FLIP = """async (place) => {
   const root = await navigator.storage.getDirectory();
-  const folder = await root.getDirectoryHandle('models');
+  const folder = await root.getDirectoryHandle('onglet-models');
   const names = [];
   for await (const name of folder.keys()) names.push(name);
   const handle = await folder.getFileHandle(names.find((name) => name.length === 64));

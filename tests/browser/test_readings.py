@@ -55,7 +55,7 @@ def open_engine(site, new_context):
 def kept(engine: Engine) -> dict[str, int]:
     """Path -> bytes of what is kept of conversations."""
     files = engine.run(FILES)
-    return {path: size for path, size in files.items() if path.startswith("readings/")}
+    return {path: size for path, size in files.items() if path.startswith("onglet-readings/")}
 
 
 def wait_kept(engine: Engine, count: int) -> list[str]:
@@ -139,7 +139,7 @@ def test_nothing_is_kept_unasked_and_everything_is_deleted(open_engine):
 
 def kept_in(app) -> list[str]:
     paths = app.page.evaluate(f"async () => {{ {FILES} }}")
-    return [path for path in paths if path.startswith("readings/") and paths[path]]
+    return [path for path in paths if path.startswith("onglet-readings/") and paths[path]]
 
 
 def wait_until(app, condition) -> None:

@@ -16,11 +16,15 @@ from onglet_build.places import WEB
 from onglet_build.policy import CONTENT_SECURITY_POLICY
 
 MAIN = """
-import { becomeIsolated, register, takeNewBuild } from "./page/isolation.js";
+import { becomeIsolated, register } from "./page/isolation.js";
 import { storeForOffline } from "./page/offline.js";
+import { takeNewBuild, useNewBuild, watchForNewBuild } from "./page/update.js";
 globalThis.build = "@build@";
+globalThis.offers = 0;
+globalThis.useNewBuild = useNewBuild;
 if (!crossOriginIsolated) await becomeIsolated();
 await takeNewBuild();
+await watchForNewBuild(globalThis.build, () => globalThis.offers++);
 globalThis.stored = await storeForOffline(await register(), () => -1e9);
 globalThis.asset = await (await fetch("a/@build@/asset.txt")).text();
 """
@@ -31,7 +35,7 @@ def make_site(folder: Path, build: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     code = folder / "a" / build
     (code / "page").mkdir(parents=True)
-    for name in ("isolation.js", "offline.js"):
+    for name in ("isolation.js", "offline.js", "update.js"):
         shutil.copyfile(WEB / "page" / name, code / "page" / name)
     (code / "main.js").write_text(MAIN.replace("@build@", build))
     (code / "asset.txt").write_text(f"asset of {build}")
@@ -48,6 +52,8 @@ def make_site(folder: Path, build: str) -> Path:
 def list_files(folder: Path, build: str) -> None:
     rows = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if path.name in ("sw.js", "files.json"):
+            continue
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         place = path.relative_to(folder).as_posix()
         rows.append({"path": place, "bytes": path.stat().st_size, "sha256": digest})
@@ -175,28 +181,158 @@ def test_the_only_tab_takes_the_new_build_over(folder, visit, host):
     page.close()
     page = visit()
     assert build_of(page) == ["two", "asset of two"]
-    assert page.evaluate(
-        "async () => (await caches.keys()).map(name => name.split(' ').pop())"
-    ) == ["two"]
+    assert kept_builds(page) == ["two"]
 
 
-@pytest.mark.parametrize("damage", ["old list", "wrong byte"])
+DAMAGES = {
+    "old list": lambda folder, old: (folder / "files.json").write_text(old),
+    "no list": lambda folder, old: (folder / "files.json").unlink(),
+    "wrong byte": lambda folder, old: (folder / "a/two/asset.txt").write_text("asset of twp"),
+    "missing file": lambda folder, old: (folder / "a/two/main.js").unlink(),
+    "a page of the host instead": lambda folder, old: (folder / "a/two/asset.txt").write_text(
+        "<!doctype html><title>Not found</title>"
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_half_deployed_build_is_not_taken(folder, visit, host, watch, damage):
+    """And once the host has all of it, it is."""
     page = visit()
     listed = (folder / "files.json").read_text()
     make_site(folder, "two")
-    if damage == "old list":
-        (folder / "files.json").write_text(listed)
-    else:
-        (folder / "a/two/asset.txt").write_text("asset of twp")
+    DAMAGES[damage](folder, listed)
+    look_for_update(page)
+    assert page.evaluate("async () => !(await navigator.serviceWorker.getRegistration()).waiting")
+    page.reload()
+    assert build_of(settle(page)) == ["one", "asset of one"]
+    assert page.evaluate("() => offers") == 0
+    make_site(folder, "two")
+    wait_for_new_build(page, "waiting")
+    page.close()
+    assert build_of(visit()) == ["two", "asset of two"]
+    watch.errors.clear()
+
+
+def look_for_update(page) -> None:
+    """Has the browser ask for sw.js, and waits until what it found has installed or failed."""
     page.evaluate(
         """async () => {
           const registration = await navigator.serviceWorker.getRegistration();
           await registration.update().catch(() => {});
           while (registration.installing) await new Promise(resolve => setTimeout(resolve, 20));
-          if (registration.waiting) throw new Error('a half build waits to take over');
         }"""
     )
+
+
+def test_an_update_is_offered_and_taken_when_accepted(folder, visit, host):
+    page = visit()
+    make_site(folder, "two")
+    look_for_update(page)
+    page.wait_for_function("() => offers === 1")
+    assert build_of(page) == ["one", "asset of one"], "nothing changes before the person says so"
+    with page.expect_navigation():
+        page.evaluate("() => void useNewBuild()")
+    assert build_of(settle(page)) == ["two", "asset of two"]
+    assert page.evaluate("() => offers") == 0
+
+
+def test_no_update_under_another_open_tab(folder, visit, host):
+    first, second = visit(), visit()
+    make_site(folder, "two")
+    look_for_update(first)
+    first.wait_for_function("() => offers === 1")
+    second.wait_for_function("() => offers === 1")
+    assert first.evaluate("useNewBuild") is False
+    for page in (first, second):
+        page.reload()
+        assert build_of(settle(page)) == ["one", "asset of one"]
+
+
+def test_a_host_that_goes_back_takes_its_build_back(folder, visit, host):
+    page = visit()
+    make_site(folder, "two")
+    wait_for_new_build(page, "waiting")
+    page.close()
+    page = visit()
+    assert build_of(page) == ["two", "asset of two"]
+    make_site(folder, "one")
+    wait_for_new_build(page, "waiting")
+    page.close()
+    assert build_of(visit()) == ["one", "asset of one"]
+
+
+def test_a_build_withdrawn_while_it_waits_is_not_offered_again(folder, visit, host):
+    page = visit()
+    make_site(folder, "two")
+    wait_for_new_build(page, "waiting")
+    make_site(folder, "one")
+    look_for_update(page)
     page.reload()
-    assert build_of(settle(page)) == ["one", "asset of one"]
+    settle(page)
+    assert page.evaluate("() => offers") == 0
+    page.close()
+    assert build_of(visit()) == ["one", "asset of one"]
+
+
+def test_a_host_that_changes_before_all_is_stored_leaves_no_mixture(
+    folder, new_context, host, watch
+):
+    """The first visit stored but a part; the next one, of another build, stores that one whole."""
+    (folder / "a/one/asset.txt").write_text("not what is listed")
+    context = new_context(host)
+    page = context.new_page()
+    page.goto(host.url)
+    settle(page)
+    assert page.evaluate("() => stored") is False
+    page.close()
+    make_site(folder, "two")
+    page = context.new_page()
+    page.goto(host.url)
+    assert build_of(settle(page)) == ["two", "asset of two"]
+    assert page.evaluate("() => stored") is True
+    host.stop()
+    page.reload()
+    assert build_of(settle(page)) == ["two", "asset of two"]
+    assert kept_builds(page) == ["two"]
     watch.errors.clear()
+
+
+def kept_builds(page) -> list[str]:
+    return page.evaluate("async () => (await caches.keys()).map(name => name.split(' ').pop())")
+
+
+BROKEN = """
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+addEventListener("fetch", (event) => event.respondWith(new Response("broken", { status: 500 })));
+"""
+
+
+@pytest.mark.parametrize("state", ["whole", "broken"])
+def test_the_kill_switch_gives_every_browser_back_to_the_host(folder, visit, host, watch, state):
+    page = visit()
+    if state == "broken":
+        (folder / "sw.js").write_text(BROKEN)
+        look_for_update(page)
+        page.reload()
+        assert page.inner_text("body") == "broken"
+    shutil.copyfile(WEB / "sw_off.js", folder / "sw.js")
+    (folder / "index.html").write_text('<link rel="icon" href="data:,"><p>from the host</p>')
+    look_for_update(page)
+    page.wait_for_function("() => document.body.innerText === 'from the host'")
+    assert page.evaluate("() => caches.keys()") == []
+    assert (
+        page.evaluate("async () => (await navigator.serviceWorker.getRegistrations()).length") == 0
+    )
+    watch.errors.clear()
+
+
+def test_the_kill_switch_is_no_loop_for_a_page_that_registers_it(folder, new_context, host):
+    shutil.copyfile(WEB / "sw_off.js", folder / "sw.js")
+    page = new_context(host).new_page()
+    navigations = []
+    page.on("framenavigated", lambda frame: navigations.append(frame.url))
+    page.goto(host.url)
+    page.wait_for_function("() => globalThis.stored === false", timeout=60_000)
+    assert len(navigations) <= 2

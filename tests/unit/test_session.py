@@ -55,7 +55,7 @@ class Tab:
         self.bridge = StandIn(**services)
         self.session = Session()
         self.told = []
-        for name in ("model", "turns", "turn", "engine_back"):
+        for name in ("model", "turns", "turn", "engine_back", "smaller"):
             self.session.on(name, lambda _, name=name: self.told.append(name))
 
     async def start(self):
@@ -307,6 +307,58 @@ async def test_loading_tells_speed_and_time_left():
     await tab.says("progress", "load", stage="download", received=60, total=110)
     assert tab.session.loading.speed == pytest.approx(25, rel=0.05)
     assert tab.session.loading.left == pytest.approx(2, rel=0.05)
+
+
+@plays
+async def test_too_little_memory_shortens_the_context():
+    tab = await Tab().start()
+    for wanted in (None, 2048, 1024):
+        assert tab.asked("load")[-1]["context"] == wanted
+        await tab.says("failed", "load", code="out_of_memory", values={"need": 1})
+    assert tab.asked("load")[-1]["context"] == 512
+    await tab.load()
+    assert tab.session.loaded
+    assert "smaller" in tab.told
+    assert tab.session.problem is None
+
+
+@plays
+async def test_without_any_memory_the_problem_is_told():
+    tab = await Tab().start()
+    for _ in range(4):
+        await tab.says("failed", "load", code="out_of_memory", values={"need": 1})
+    assert len(tab.asked("load")) == 4
+    assert tab.session.problem.code == "out_of_memory"
+
+
+@plays
+async def test_a_trap_brings_the_engine_back_on_one_thread_and_keeps_the_text():
+    tab = await Tab().start()
+    await tab.says(**{**LOADED, "threads": 2}, request="load")
+    tab.session.ask("Hello?")
+    await settle()
+    await tab.says("tokens", "generate", text="Half", count=1)
+    await tab.says("failed", "generate", code="kernel_trap", values={})
+    assert tab.restarts == [{"threads": 1}]
+    assert (tab.last.answer, tab.last.problem.code) == ("Half", "kernel_trap")
+    tab.bridge.event("engine_restarted", True)
+    await settle()
+    await tab.says(**{**LOADED, "threads": 1}, request="load")
+    tab.session.regenerate()
+    await settle()
+    await tab.says("failed", "generate", code="kernel_trap", values={})
+    assert tab.restarts == [{"threads": 1}]
+    assert tab.asked("load")[-1]["context"] == 2048
+
+
+@plays
+async def test_the_third_death_shortens_the_context():
+    tab = await Tab().start()
+    for wanted in (None, None, 2048):
+        tab.bridge.event("engine_restarted", True)
+        await settle()
+        assert tab.asked("load")[-1]["context"] == wanted
+        await tab.load()
 
 
 @plays

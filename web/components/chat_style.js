@@ -1,6 +1,6 @@
 /** The shapes of the conversation. */
 export const CHAT_STYLE = `
-  :host { display: block; height: 100%; min-height: 0; }
+  :host { height: 100%; min-height: 0; }
   .whole { display: flex; flex-direction: column; height: 100%; min-height: 0; }
   .column { width: 100%; max-width: 792px; margin: 0 auto; padding: 0 16px; }
   .grow { flex: 1; min-width: 0; }

@@ -33,6 +33,7 @@ import { WeightStream } from "./weights.js";
 /**
  * @typedef {object} Asker what a load needs from outside
  * @property {string} root
+ * @property {number|null} context that was asked for
  * @property {Map<string, File>} offers files that a person picked
  * @property {AbortSignal} signal
  * @property {(received: number, total: number, stage: string) => void} progress
@@ -52,8 +53,9 @@ export async function load(wanted, pool, asker) {
   const opened = await open(wanted, asker);
   const stream = new HeldChunks(opened.source.chunks);
   try {
-    const prepared = opened.prepared ?? await prepare(stream, opened.source, asker);
-    prepared.card.sha256 ??= wanted.sha256 ?? null;
+    const ready = asker.context === null ? opened.prepared : undefined; // made for one context
+    const prepared = ready ?? await prepare(stream, opened.source, asker);
+    prepared.card.sha256 ??= opened.prepared?.card.sha256 ?? wanted.sha256 ?? null;
     const kernels = await pool.build(prepared.program);
     asker.signal.throwIfAborted();
     const tokens = await fill(stream, opened.source, prepared, kernels, asker);

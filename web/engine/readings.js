@@ -14,7 +14,7 @@ import { browserKey, forgetKey, seal, unseal } from "../files/sealed.js";
 const POSITIONS = 128; // of a page: SPLIT in wasm_kernels/program.h
 const LEAST = 64; // fewer tokens are read sooner than fetched
 const MOST_CONVERSATIONS = 8;
-const FOLDER = "readings";
+const FOLDER = "onglet-readings";
 const KEY = "onglet-readings";
 const NAME = /^[\w-]{1,64}$/;
 

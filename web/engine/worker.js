@@ -266,6 +266,7 @@ class Loading {
     this.pool = pool;
     const model = await load(/** @type {any} */ (this.source), pool, {
       root: settings.root,
+      context: this.context ?? null,
       offers,
       signal,
       progress: throttle((received, total, stage) => this.tell(stage, received, total)),

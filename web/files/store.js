@@ -3,9 +3,9 @@
  * The models kept on this device: files in the origin's private file system (OPFS), named by their
  * hash. Knows nothing of hosts, headers or kernels. Runs in workers: only they may read at once.
  *
- *   models/<sha256>        the file, byte for byte
- *   models/<sha256>.json   its entry; a file without one does not exist
- *   models/<name>.part     one that is not whole yet
+ *   onglet-models/<sha256>        the file, byte for byte
+ *   onglet-models/<sha256>.json   its entry; a file without one does not exist
+ *   onglet-models/<name>.part     one that is not whole yet
  *
  * An entry holds the hash of each piece, so that hashing needs no library and resumes anywhere.
  */
@@ -31,7 +31,7 @@ import { turn } from "./turn.js";
 /** @typedef {any} SyncHandle FileSystemSyncAccessHandle; `mode` is newer than the type's list */
 
 export const PIECE = 4 << 20;
-const FOLDER = "models";
+const FOLDER = "onglet-models";
 const HASH = /^[0-9a-f]{64}$/;
 const AHEAD = 3; // pieces that may be read before the hash of the first is known
 const TRIES = 20; // another tab that loads the same file holds it for a moment

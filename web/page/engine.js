@@ -67,6 +67,13 @@ export class EngineHost {
     this.restarted(this.start());
   }
 
+  /** For good: nothing of this tab holds a model's file or writes one. */
+  stop() {
+    this.#end();
+    this.port = null; // one that waits for its turn to start never does
+    this.restarted(null);
+  }
+
   #end() {
     for (const queue of this.queues.values()) queue.abort();
     this.queues.clear();

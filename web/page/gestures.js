@@ -1,4 +1,4 @@
-/** Files dropped on the page, keyboard shortcuts and long rest, told to Python as events. */
+/** Files dropped on the page, keyboard shortcuts, long rest and the page that the address names. */
 
 /** By the key's place, because Alt with a letter types another character on some keyboards. */
 const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat", "Alt+KeyH": "history", "Alt+KeyL": "lock" };
@@ -33,6 +33,14 @@ export function listenForFiles(dropped) {
     const file = event.dataTransfer?.files[0];
     if (file) dropped(file);
   });
+}
+
+/** The page that the address names. */
+export const pageNamed = () => location.hash.slice(1);
+
+/** Tells when the address names another page. */
+export function listenForPages(/** @type {(name: string) => void} */ named) {
+  addEventListener("hashchange", () => named(pageNamed()));
 }
 
 /**

@@ -3,7 +3,7 @@
  * at the price of at most one reload. Where that cannot be, the page goes on with one thread.
  */
 const RELOAD_PAUSE = 10_000; // milliseconds between two reloads; a flag would not survive the swap
-const PATIENCE = 8_000; // milliseconds for the service worker to become active
+export const PATIENCE = 8_000; // milliseconds for the service worker to become active
 
 /** Resolves when no isolation is to be had; does not resolve when the page is about to reload. */
 export async function becomeIsolated() {
@@ -33,19 +33,6 @@ async function isActive(registration) {
   });
 }
 
-/** A build that waits for the old one's tabs takes over now if this is the only tab. */
-export async function takeNewBuild() {
-  const registration = await navigator.serviceWorker?.getRegistration();
-  if (!registration?.waiting || !mayReload()) return;
-  const { replacing } = await askWorker(registration.waiting, { kind: "replace" });
-  if (!replacing) return;
-  await new Promise((resolve) => {
-    navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true });
-    setTimeout(resolve, PATIENCE);
-  });
-  await reload();
-}
-
 /**
  * @param {ServiceWorker} worker @param {object} message
  * @returns {Promise<any>} its answer; `{}` when it does not answer in time
@@ -59,7 +46,8 @@ export function askWorker(worker, message, patience = PATIENCE) {
   });
 }
 
-function mayReload() {
+/** Whether the last reload by the page itself was long enough ago. */
+export function mayReload() {
   try {
     const last = Number(sessionStorage.getItem("onglet.reloaded") ?? 0);
     if (Date.now() - last < RELOAD_PAUSE) return false;
@@ -70,7 +58,8 @@ function mayReload() {
   }
 }
 
-async function reload() {
+/** Does not resolve. */
+export async function reload() {
   location.reload();
   await new Promise(() => {});
 }

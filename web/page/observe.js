@@ -8,9 +8,20 @@
 /** @type {Map<string, ((value: any) => void)[]>} */
 const listeners = new Map();
 /** @type {Timeline} */
-const timeline = {};
-/** @type {{host: string, at: number, refused: boolean}[]} */
+export const timeline = {};
+/**
+ * @typedef {object} Entry one request to another site
+ * @property {string} host
+ * @property {number} at when, in milliseconds since 1970
+ * @property {"refused" | "seen" | "link"} why refused: stopped before it left; seen: the browser
+ *   made it; link: a person opened it
+ * @property {number} bytes that left: of a link, its address
+ * @property {number | null} approved when a person said yes
+ */
+/** @type {Entry[]} */
 const entries = [];
+/** @type {(now: ReturnType<typeof ledger>) => void} */
+let changed = () => {};
 /** @type {Record<string, any>} */
 const last = { facts: null, loaded: null, done: null, failed: null };
 
@@ -28,26 +39,46 @@ export function tell(/** @type {string} */ kind, /** @type {any} */ value) {
 }
 
 export function ledger() {
-  return { off_origin_requests: entries.length, bytes: 0, entries: entries.map((e) => ({ ...e })) };
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  const left = entries.filter(({ why }) => why !== "refused");
+  return { off_origin_requests: entries.length, left: left.length, bytes, entries: entries.map((e) => ({ ...e })) };
 }
 
-/** @param {(now: ReturnType<typeof ledger>) => void} changed */
-export function keepLedger(changed) {
-  const note = (/** @type {string} */ host, /** @type {boolean} */ refused) => {
-    entries.push({ host, refused, at: Date.now() });
-    changed(ledger());
-  };
+/** @param {Omit<Entry, "at">} entry */
+export function note(entry) {
+  entries.push({ ...entry, at: Date.now() });
+  changed(ledger());
+}
+
+/** @param {typeof changed} listener */
+export function keepLedger(listener) {
+  changed = listener;
+  const refused = (/** @type {string} */ host) => note({ host, why: "refused", bytes: 0, approved: null });
   navigator.serviceWorker?.addEventListener("message", ({ data }) => {
-    if (data?.kind === "refused") note(data.host, true);
+    if (data?.kind === "refused") refused(data.host);
+  });
+  // One refusal is told once for each policy that it violates (the document's and the header's).
+  let told = "";
+  addEventListener("securitypolicyviolation", ({ blockedURI, disposition, timeStamp }) => {
+    const refusal = `${blockedURI} ${Math.round(timeStamp / 100)}`;
+    if (disposition !== "enforce" || !isElsewhere(blockedURI) || refusal === told) return;
+    told = refusal;
+    refused(new URL(blockedURI).host);
   });
   // Without a service worker the page still sees what it fetched itself.
   new PerformanceObserver((list) => {
     for (const { name } of list.getEntries()) {
-      const url = new URL(name, document.baseURI);
-      const left = url.protocol.startsWith("http") && url.origin !== location.origin;
-      if (left && !navigator.serviceWorker?.controller) note(url.host, false);
+      if (isElsewhere(name) && !navigator.serviceWorker?.controller) {
+        note({ host: new URL(name).host, why: "seen", bytes: 0, approved: null });
+      }
     }
   }).observe({ type: "resource", buffered: true });
+}
+
+/** Whether an address leads over the network to another origin. */
+export function isElsewhere(/** @type {string} */ address) {
+  const url = URL.canParse(address, document.baseURI) ? new URL(address, document.baseURI) : null;
+  return /^(https?|wss?):$/.test(url?.protocol ?? "") && url?.origin !== location.origin;
 }
 
 export function openWindow() {

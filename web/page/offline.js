@@ -2,33 +2,58 @@
  * Fills the service worker's cache after a first visit, one file after the other and only while
  * the engine rests, so that it never slows an answer down.
  */
-import { askWorker } from "./isolation.js";
+import { askWorker, PATIENCE } from "./isolation.js";
 
 const REST = 1_500; // milliseconds without a word from the engine before the next file
 const FILE_PATIENCE = 600_000;
+const LOOK = 50; // milliseconds between two looks whether the worker of the host's build is there
 
 /**
  * @param {ServiceWorkerRegistration} registration
  * @param {() => number} quietSince when the engine last said something (performance.now)
- * @returns {Promise<boolean>} whether the site now works without a network
+ * @returns {Promise<boolean | null>} whether the site now works without a network; null when the
+ *   host is changing its build, so that the next visit will tell
  */
 export async function storeForOffline(registration, quietSince) {
-  const worker = (await navigator.serviceWorker.ready).active ?? registration.active;
+  const worker = await activeWorker(registration);
+  const stored = await fill(worker, quietSince);
+  if (stored !== null) return stored;
+  await registration.update().catch(() => {});
+  const end = performance.now() + PATIENCE;
+  while (registration.active === worker && performance.now() < end) await pause(LOOK);
+  return registration.active === worker ? null : fill(registration.active, quietSince);
+}
+
+/** @param {ServiceWorkerRegistration} registration */
+async function activeWorker(registration) {
+  const inTime = pause(PATIENCE).then(() => registration);
+  return (await Promise.race([navigator.serviceWorker.ready, inTime])).active;
+}
+
+/**
+ * @param {ServiceWorker | null} worker
+ * @param {() => number} quietSince
+ */
+async function fill(worker, quietSince) {
   if (!worker) return false;
-  const { files, error } = await askWorker(worker, { kind: "missing" });
+  const { files, error, moved } = await askWorker(worker, { kind: "missing" });
+  if (moved) return null;
   if (!files || error) return false;
   for (const file of files) {
     await rest(quietSince);
     const { stored } = await askWorker(worker, { kind: "store", file }, FILE_PATIENCE);
     if (!stored) return false;
   }
-  return Boolean((await askWorker(worker, { kind: "finish" })).complete);
+  const end = await askWorker(worker, { kind: "finish" });
+  return end.moved ? null : Boolean(end.complete);
 }
 
 async function rest(/** @type {() => number} */ quietSince) {
   for (;;) {
     const left = quietSince() + REST - performance.now();
     if (left <= 0) return;
-    await new Promise((resolve) => setTimeout(resolve, left));
+    await pause(left);
   }
 }
+
+const pause = (/** @type {number} */ time) => new Promise((resolve) => setTimeout(resolve, time));

@@ -2,7 +2,11 @@
  * What Python may ask of the page, by name (docs/protocols.md section 6): the few things that only
  * a document can do. Each takes an object of arguments and returns plain data.
  */
-import { ledger } from "./observe.js";
+import { pageNamed } from "./gestures.js";
+import { ledger, timeline } from "./observe.js";
+import { readSeal, sealSession } from "./seal.js";
+import { deleteEverything, storageMap } from "./storage.js";
+import { useNewBuild } from "./update.js";
 
 const SETTINGS = "onglet.settings";
 const SETTING_NAMES = ["language", "theme", "exported"];
@@ -34,6 +38,14 @@ export function services(engine, model, store) {
     ...store.services(),
     facts: async () => ({ ...facts(), persisted: await navigator.storage?.persisted?.() }),
     ledger: async () => ledger(),
+    timeline: async () => timeline,
+    is_sealed: readSeal,
+    seal_session: sealSession,
+    storage_map: storageMap,
+    delete_everything: () => deleteEverything(() => {
+      store.stop();
+      engine.stop();
+    }),
     site_model: async () => model,
     pick_model_file: () => pickModelFile(engine),
     copy_text: copyText,
@@ -41,7 +53,10 @@ export function services(engine, model, store) {
     remember,
     recall: async (/** @type {{name: string}} */ { name }) => settings()[name] ?? null,
     restart_engine: async (/** @type {any} */ change) => engine.restart(change),
+    page: async () => pageNamed(),
+    go_to: async (/** @type {{page: string}} */ { page }) => void (location.hash = page),
     reload: async () => location.reload(),
+    use_new_build: useNewBuild,
   };
 }
 

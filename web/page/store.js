@@ -6,6 +6,8 @@ import { saveBlob } from "./services.js";
 
 const PICKED = ".onglet";
 
+const STOPPED = { error: { code: "no_storage", values: {} } };
+
 export class StoreHost {
   /** @param {(name: string, value: any) => void} tell events for Python: `store_state`, `store_changed` */
   constructor(tell) {
@@ -14,10 +16,11 @@ export class StoreHost {
     /** @type {Worker | null} */ this.worker = null;
     /** @type {File | null} */ this.picked = null;
     this.count = 0;
+    this.stopped = false;
     this.tab = crypto.randomUUID?.() ?? String(Math.random());
     // A page that is put aside would keep the lock and the files from the other tabs.
     addEventListener("pagehide", () => this.#end());
-    addEventListener("pageshow", (event) => event.persisted && this.start());
+    addEventListener("pageshow", (event) => event.persisted && !this.stopped && this.start());
   }
 
   start() {
@@ -34,6 +37,14 @@ export class StoreHost {
     for (const { request } of this.waiting.values()) worker.postMessage(request);
   }
 
+  /** For good: what is asked from now on is refused, and nothing of this tab holds a file. */
+  stop() {
+    this.#end();
+    this.stopped = true;
+    for (const { resolve } of this.waiting.values()) resolve(STOPPED);
+    this.waiting.clear();
+  }
+
   #end() {
     this.worker?.terminate();
     this.worker = null;
@@ -41,6 +52,7 @@ export class StoreHost {
 
   /** @param {any} request @returns {Promise<{value?: any, error?: {code: string, values: object}}>} */
   ask(request) {
+    if (this.stopped) return Promise.resolve(STOPPED);
     const id = `${this.tab}-${this.count++}`;
     const message = { kind: "ask", id, request };
     return new Promise((resolve) => {

@@ -143,7 +143,9 @@ export async function keyOfCode(code) {
   const pairs = bits.slice(0, (KEY_BYTES + CHECK_BYTES) * 8).match(/.{8}/g) ?? [];
   const whole = new Uint8Array(pairs.map((byte) => parseInt(byte, 2)));
   const key = hex(whole.slice(0, KEY_BYTES));
-  const fits = whole.length === KEY_BYTES + CHECK_BYTES && letters.length === Math.ceil((whole.length * 8) / 5);
+  const rest = bits.slice(whole.length * 8); // the last letter carries a few bits of nothing
+  const fits = whole.length === KEY_BYTES + CHECK_BYTES && letters.length === Math.ceil((whole.length * 8) / 5)
+    && !rest.includes("1");
   if (!fits || hex(whole.slice(KEY_BYTES)) !== hex(await check(key))) throw new Failure("wrong_recovery_code");
   return key;
 }

@@ -1,9 +1,11 @@
 """The one door through which text from models and files reaches the screen.
 
 Markdown in, HTML of a fixed set of tags and attributes out: no raw HTML, no image (it becomes a
-link), links to http, https and mailto only, each with its full address written beside it. What
-is not in the tables below is shown as text. `web/components/safe.js` checks the same tables again
-in the browser. Knows nothing of chats or models.
+link), links to http, https and mailto only, each with its full address written beside it (and
+shown again before it opens: web/page/links.js). What is not in the tables below is shown as text.
+Characters that act on a terminal or turn the order of others around do not come through. A single
+line break stays one: poems and addresses are written with them. `web/components/safe.js` checks
+the same tables again in the browser. Knows nothing of chats or models.
 """
 
 import re
@@ -30,11 +32,21 @@ ATTRIBUTES = {
     "td": {"style"},
 }
 ALIGNMENT = re.compile(r"text-align:(left|right|center)")
+# Overrides and isolates of the writing direction, invisible characters but the two joiners, tags.
+INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+LINE_ENDS = re.compile("\r\n?|[\u2028\u2029]")
+LINE = re.compile("[^\n]*\n|[^\n]+")
 WORD = re.compile(r"[\w+#.-]{1,30}")
 
 
 def is_safe_link(address: str) -> bool:
     return bool(LINK.match(address.strip()))
+
+
+def clean(text: str) -> str:
+    """The text without what is not to be seen: \\n ends lines, control characters become \ufffd."""
+    return CONTROL.sub("\ufffd", INVISIBLE.sub("", LINE_ENDS.sub("\n", text)))
 
 
 def markdown(text: str) -> str:
@@ -44,7 +56,8 @@ def markdown(text: str) -> str:
 
 def blocks(text: str, references: dict | None = None) -> list[str]:
     """Safe HTML of each top-level block. `references` remembers link definitions between calls."""
-    return [html for _, html in _parsed_blocks(text, {} if references is None else references)]
+    known = {} if references is None else references
+    return [html for _, html in _parsed_blocks(clean(text), known)]
 
 
 @dataclass
@@ -60,19 +73,22 @@ class Flow:
     """Renders a growing text, parsing only its last block again."""
 
     text: str = ""
+    _half: str = ""  # a carriage return that may be half of a line end
     _open: str = ""  # the tail of the text from the first line of the last block
     _finished: list[str] = field(default_factory=list)
     _references: dict = field(default_factory=dict)
 
     def add(self, text: str) -> None:
         self.text += text
-        self._open += text
+        text = self._half + text
+        self._half = "\r" if text.endswith("\r") else ""
+        self._open += clean(text.removesuffix("\r"))
 
     def update(self) -> Update:
         """The blocks that may differ from those of the update before."""
         start = len(self._finished)
         parsed = _parsed_blocks(self._open, self._references)
-        lines = self._open.splitlines(keepends=True)
+        lines = LINE.findall(self._open)
         # A block whose first line is not whole may yet turn out to be part of the one before.
         whole = parsed and lines[parsed[-1][0]].endswith("\n")
         certain = len(parsed) - (1 if whole else 2)
@@ -151,7 +167,7 @@ def _allowed(token: Token, name: str) -> bool:
 
 
 def _reader() -> MarkdownIt:
-    reader = MarkdownIt("commonmark", {"html": False}, renderer_cls=_SafeRenderer)
+    reader = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_SafeRenderer)
     reader.enable(["table", "strikethrough"])
     reader.validateLink = is_safe_link
     return reader
@@ -167,6 +183,6 @@ def _parsed_blocks(text: str, references: dict) -> list[tuple[int, str]]:
     for index, token in enumerate(tokens):
         if token.level == 0 and token.nesting <= 0:
             html = _READER.renderer.render(tokens[first : index + 1], _READER.options, references)
-            parsed.append((tokens[first].map[0], html))
+            parsed.append((tokens[first].map[0], clean(html)))  # entities bring them back
             first = index + 1
     return parsed

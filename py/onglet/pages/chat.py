@@ -11,7 +11,7 @@ from onglet.components import Chat
 from onglet.engine.errors import Refused
 from onglet.words import explain, say
 
-TITLE = "chat.title"
+TITLE, ICON, PLACE = "chat.title", "chat", 10
 
 LABELS = {
     "log": "chat.log",
@@ -39,10 +39,10 @@ PHASE_WORDS = {WAITING: "chat.waiting", READING: "chat.reading"}
 GO_ON_REASONS = ("cancelled", "length")  # ends of an answer after which it can go on
 OWN_REASONS = ("cancelled", "length", "context")  # ends of an answer that deserve a word
 LOAD_CODES = ("no_model", "cancelled")  # problems that loading a model solves
-GAP = 0.05  # seconds between two updates of a growing answer
+GAP = 0.05  # seconds between two updates of a growing answer, at least
+REST = 4  # times as long as the last update took: a table of 10,000 cells must not stop the page
 UNREADABLE = ("key_lost", "damaged", "newer")
 REMIND_AFTER = 10  # conversations kept without an export or the browser's promise
-SLOW_RENDER, LONG_GAP = 0.015, 0.1
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,12 @@ class Notice:
 
 NOTICES = {
     "engine_back": Notice("notice.engine_back"),
+    "smaller": Notice("notice.smaller"),
     "cleared": Notice("chat.cleared", action="chat.undo"),
     "one_thread": Notice("notice.one_thread", "warning"),
     "no_storage": Notice("notice.no_storage", "warning"),
+    "new_build": Notice("notice.new_build", action="notice.use_new_build"),
+    "other_tabs": Notice("notice.other_tabs"),
     "problem": Notice("error.title", "problem", action="model.load"),
     "memory": Notice("notice.memory", "warning", action="data.title"),
     "no_store": Notice("notice.no_store", "warning"),
@@ -84,6 +87,7 @@ class ChatPage:
         self._notices: dict[str, Notice] = {}
         self._flow = Flow()
         self._next_update = 0.0
+        self._context = 0  # tokens of the model's context, when it had to be shortened
         self._listen()
         self.relabel()
         app.on_language(self.relabel)
@@ -116,8 +120,9 @@ class ChatPage:
             "words": lambda grown: self._words(*grown),
             "model": lambda _: self._model_changed(),
             "facts": self._warn,
-            "outside": lambda _: self.session.offline_ready is False and self.notice("no_storage"),
+            "outside": self._outside,
             "engine_back": lambda _: self.notice("engine_back"),
+            "smaller": self._smaller,
         }.items():
             self.session.on(name, listener)
 
@@ -243,6 +248,20 @@ class ChatPage:
         if not facts["isolated"]:
             self.notice("one_thread")
 
+    def _outside(self, name: str) -> None:
+        if name == "offline_ready" and self.session.offline_ready is False:
+            self.notice("no_storage")
+        elif name == "new_build":
+            self.notice("new_build")
+
+    def _smaller(self, context: int) -> None:
+        self._context = context
+        self.notice("smaller")
+
+    async def _use_new_build(self) -> None:
+        if not await self.session.use_new_build():
+            self.notice("other_tabs")
+
     def _forget(self, name: str) -> None:
         if self._notices.pop(name, None):
             self._draw_notices()
@@ -251,8 +270,12 @@ class ChatPage:
         self._forget(name)
         if act and name == "cleared":
             self.session.undo_new_chat()
+        elif act and name == "new_build":
+            self.app.run(self._use_new_build())
         elif act and NOTICES[name].action == "data.title":
             self.app.data_sheet.open()
+        elif act and name == "problem" and self.session.deleted:
+            self.app.run(self.app.bridge.call("reload"))
         elif name == "problem":
             self.session.load() if act else self.session.forget_problem()
 
@@ -264,13 +287,18 @@ class ChatPage:
     def _drawn_notice(self, name: str, notice: Notice) -> dict:
         problems = {"problem": self.session.problem, "not_saved": self.session.keeper.problem}
         problem = problems.get(name)
-        words = explain(problem.code, problem.values) if problem else say(notice.key)
+        words = explain(problem.code, problem.values) if problem else self._said(name, notice)
         action = say(notice.action) if notice.action else None
         if name == "problem" and self.session.loaded:
             action = None  # the model that was there answers again
+        elif name == "problem" and self.session.deleted:
+            action = say("notice.reload")
         cancelled = problem and problem.code == "cancelled"
         look = "plain" if cancelled else notice.look
         return {"id": name, "kind": look, "text": words, "action": action}
+
+    def _said(self, name: str, notice: Notice) -> str:
+        return say(notice.key, context=self._context) if name == "smaller" else say(notice.key)
 
     def _model_changed(self) -> None:
         """A load that failed is told in the chat, where everybody looks."""
@@ -312,7 +340,7 @@ class ChatPage:
         self._status()
 
     def _words(self, turn: Turn, text: str) -> None:
-        """Shows a growing answer, at most every 50 ms."""
+        """Shows a growing answer, at most every 50 ms and a fifth of the time."""
         if len(turn.answer) == len(text):
             self._flow = Flow()
             self._turn_changed(turn)
@@ -324,8 +352,8 @@ class ChatPage:
         update = self._flow.update()
         fields = {"start": update.start, "blocks": update.blocks, **self._thoughts(turn, parts)}
         self.chat.tell("blocks", id=f"{turn.id}a", **fields)
-        took = time.monotonic() - now
-        self._next_update = now + (LONG_GAP if took > SLOW_RENDER else GAP)
+        end = time.monotonic()
+        self._next_update = end + max(GAP, REST * (end - now))
 
     def _parts(self, turn: Turn) -> list[dict]:
         """The question and the answer as the component draws them."""

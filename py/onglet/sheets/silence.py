@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from onglet.sheets.side import SideSheet, text
+from onglet.sheets.side import SideSheet, buttons, text
 from onglet.words import say
+
+WHY = {"refused": "silence.refused", "seen": "silence.seen", "link": "silence.link"}
 
 
 class SilenceSheet(SideSheet):
@@ -12,6 +14,8 @@ class SilenceSheet(SideSheet):
     def __init__(self, app: Any):
         super().__init__()
         self.session = app.session
+        self.app = app
+        self.sheet.hear(more=lambda _: self._more())
         self.session.on("outside", lambda _: self.draw())
         app.on_language(self.relabel)
         self.relabel()
@@ -25,7 +29,12 @@ class SilenceSheet(SideSheet):
             text(self._offline()),
             text("silence.kept", "muted"),
             text("silence.cover", "muted"),
+            buttons(more="silence.more"),
         ]
+
+    def _more(self) -> None:
+        self.close()
+        self.app.go_to("privacy")
 
     def _offline(self) -> str:
         if not self.session.online:
@@ -42,5 +51,4 @@ class SilenceSheet(SideSheet):
         return [text("silence.requests", count=len(entries)), {"kind": "list", "items": hosts}]
 
     def _entry(self, entry: dict) -> str:
-        refused = "silence.refused" if entry.get("refused") else "silence.answered"
-        return say(refused, host=entry["host"])
+        return say(WHY[entry["why"]], host=entry["host"])

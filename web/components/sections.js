@@ -1,0 +1,179 @@
+/**
+ * What sheets and plain pages say, as sections in order. A section is a plain object with a `kind`
+ * that is a row of the table below; all text goes in as text.
+ */
+import { make } from "./dom.js";
+
+export const SECTIONS_STYLE = `
+  h3 { font-size: 13px; font-weight: 600; color: var(--muted); margin: 22px 0 6px; }
+  p { margin: 0 0 10px; font-size: 15px; }
+  p.muted { color: var(--muted); font-size: 14px; }
+  p.big { font-size: 20px; line-height: 1.35; }
+  p.problem { border: 1px solid var(--wrong); border-radius: 10px; padding: 10px 12px; }
+  dl { display: grid; grid-template-columns: minmax(96px, auto) 1fr; margin: 0 0 14px; font-size: 15px; }
+  dt, dd { padding: 6px 0; border-bottom: 1px solid var(--line); }
+  dt { color: var(--muted); padding-right: 16px; }
+  dd { margin: 0; font-variant-numeric: tabular-nums; }
+  dd.code { font: 13px/1.5 ui-monospace, monospace; padding-top: 8px; word-break: break-all; }
+  .bar { height: 6px; border-radius: 3px; background: var(--line); overflow: hidden; margin: 4px 0 8px; }
+  .bar > div { height: 100%; background: var(--accent); }
+  .buttons { display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0 14px; }
+  .text-button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
+  .wide { overflow-x: auto; margin: 0 0 14px; }
+  table { border-collapse: collapse; font-size: 15px; min-width: 100%; }
+  th, td { text-align: left; vertical-align: top; padding: 7px 18px 7px 0; border-bottom: 1px solid var(--line);
+           font-variant-numeric: tabular-nums; }
+  th { color: var(--muted); font-weight: 600; font-size: 13px; white-space: nowrap; }
+  table.bars { width: 100%; margin: 0 0 16px; font-size: 14px; }
+  caption { text-align: left; padding: 4px 0; }
+  .bars th, .bars td { border: 0; padding: 3px 0; vertical-align: middle; }
+  .bars th { font-size: inherit; font-weight: 400; color: inherit; white-space: normal; padding-right: 10px; width: 45%; }
+  .bars thead th { font-size: 13px; color: var(--muted); }
+  .measure { display: flex; align-items: center; gap: 8px; font-variant-numeric: tabular-nums; }
+  .measure > div { flex: 1; }
+  .measure > div > div { height: 12px; min-width: 2px; border-radius: 3px; background: var(--muted); }
+  .measure > span { min-width: 44px; text-align: right; }
+  .bars tbody tr:first-child > th { font-weight: 600; }
+  .bars tbody tr:first-child .measure > div > div { background: var(--accent); }
+  .plot { display: grid; grid-template-columns: auto 1fr auto; gap: 7px 14px; align-items: center; margin: 0 0 14px;
+          font-size: 15px; }
+  .plot > :nth-child(3n) { text-align: right; font-variant-numeric: tabular-nums; }
+  .plot .bar { margin: 0; }
+  li code { font: 13px/1.5 ui-monospace, monospace; color: var(--muted); display: block; overflow-wrap: anywhere; }
+  .proved li { margin-bottom: 8px; }
+  .form { margin: 4px 0 16px; }
+  .form label { display: grid; gap: 3px; margin-bottom: 10px; font-size: 15px; }
+  .form input { font: inherit; font-size: 16px; color: inherit; background: var(--paper); border: 1px solid var(--edge);
+                border-radius: 10px; padding: 7px 10px; min-height: 44px; width: 100%; }
+  p.code { font: 15px/1.7 ui-monospace, monospace; border: 1px solid var(--line); border-radius: 10px; padding: 10px 12px; }
+  ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
+`;
+
+/** @type {Record<string, (section: any, tell: (message: object) => void) => Node>} */
+const DRAW = {
+  title: ({ text }) => make("h3", {}, text),
+  text: ({ text, look }) => make("p", { class: look, role: look === "problem" ? "alert" : null }, text),
+  rows: ({ rows }) => make("dl", {}, ...rows.flatMap(drawRow)),
+  list: ({ items }) => make("ul", {}, ...items.map((/** @type {string} */ item) => make("li", {}, item))),
+  proved: ({ items }) => make("ul", { class: "proved" }, ...items.map(drawProved)),
+  table: ({ caption, columns, rows }) => make(
+    "div",
+    { class: "wide", role: "region", "aria-label": caption, tabindex: 0 },
+    make(
+      "table",
+      {},
+      make("thead", {}, make("tr", {}, ...columns.map(drawColumn))),
+      make("tbody", {}, ...rows.map(drawCells)),
+    ),
+  ),
+  bars: ({ caption, columns, rows }) => make(
+    "table",
+    { class: "bars" },
+    make("caption", {}, caption),
+    make("thead", {}, make("tr", {}, ...columns.map(drawColumn))),
+    make("tbody", {}, ...rows.map(drawBar)),
+  ),
+  plot: ({ items }) => make("div", { class: "plot" }, ...items.flatMap(drawStretch)),
+  progress: ({ share, label }) => make(
+    "div",
+    {
+      class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100,
+      "aria-valuenow": Math.round(share * 100),
+    },
+    make("div", { style: `width: ${Math.round(share * 1000) / 10}%` }),
+  ),
+  buttons: ({ buttons }, tell) => make(
+    "div",
+    { class: "buttons" },
+    ...buttons.map((/** @type {{name: string, label: string, main: boolean}} */ { name, label, main }) =>
+      make("button", {
+        type: "button", class: main ? "text-button main" : "text-button", "data-key": name,
+        onclick: () => tell({ kind: name }),
+      }, label)),
+  ),
+  form: drawForm,
+};
+
+/**
+ * A few fields and one button; what was typed leaves them when it is sent.
+ * @typedef {{name: string, label: string, type: string, autocomplete: string}} Field
+ * @param {{name: string, button: string, hint: string, fields: Field[]}} section
+ * @param {(message: object) => void} tell
+ */
+function drawForm({ name, button, hint, fields }, tell) {
+  const inputs = fields.map((field) => make("input", {
+    id: `${name}-${field.name}`, name: field.name, type: field.type, autocomplete: field.autocomplete, required: true,
+  }));
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const values = Object.fromEntries(inputs.map((input) => [input.name, input.value]));
+    for (const input of inputs) input.value = "";
+    tell({ kind: name, ...values });
+  };
+  const rows = fields.map((field, number) =>
+    make("label", {}, make("span", {}, field.label), inputs[number]));
+  return make(
+    "form",
+    { class: "form", onsubmit: submit },
+    ...rows,
+    hint ? make("p", { class: "muted" }, hint) : null,
+    make("button", { type: "submit", class: "text-button", "data-key": name }, button),
+  );
+}
+
+const drawColumn = (/** @type {string} */ name) => make("th", { scope: "col" }, name);
+
+/** The length of the bar says the same as the number, so only the number is read aloud. */
+const drawBar = (/** @type {{name: string, value: string, share: number}} */ { name, value, share }) =>
+  make(
+    "tr",
+    {},
+    make("th", { scope: "row" }, name),
+    make("td", {}, make(
+      "div",
+      { class: "measure" },
+      make("div", {}, make("div", { style: `width: ${Math.round(share * 1000) / 10}%` })),
+      make("span", {}, value),
+    )),
+  );
+
+const drawCells = (/** @type {string[]} */ cells) =>
+  make("tr", {}, ...cells.map((cell) => make("td", {}, cell)));
+
+const drawProved = (/** @type {[string, string]} */ [text, test]) =>
+  make("li", {}, text, make("code", {}, test));
+
+/** A stretch of time from the start: its name, its bar (of the longest), its length. */
+const drawStretch = (/** @type {[string, number, string]} */ [name, share, length]) => [
+  make("span", {}, name),
+  make("div", { class: "bar" }, make("div", { style: `width: ${Math.round(share * 1000) / 10}%` })),
+  make("span", {}, length),
+];
+
+const drawRow = (/** @type {[string, string, string]} */ [term, value, look]) => [
+  make("dt", {}, term),
+  make("dd", { class: look }, value),
+];
+
+/**
+ * Draws only the sections that differ: a button must not vanish under a finger while the lines
+ * around it count megabytes.
+ * @param {HTMLElement} parent
+ * @param {(message: object) => void} tell
+ */
+export function sectionDrawer(parent, tell) {
+  /** @type {string[]} */ let drawn = [];
+  return (/** @type {any[]} */ sections) => {
+    const wanted = sections.map((section) => JSON.stringify(section));
+    while (parent.children.length > wanted.length) parent.lastElementChild?.remove();
+    for (const [number, text] of wanted.entries()) {
+      if (text === drawn[number]) continue;
+      const section = DRAW[sections[number].kind](sections[number], tell);
+      const before = parent.children[number];
+      if (before) before.replaceWith(section);
+      else parent.append(section);
+    }
+    drawn = wanted;
+  };
+}
+
