@@ -22,7 +22,7 @@ export const SECTIONS_STYLE = `
   .wide { overflow-x: auto; margin: 0 0 14px; }
   table { border-collapse: collapse; font-size: 15px; min-width: 100%; }
   th, td { text-align: left; vertical-align: top; padding: 7px 18px 7px 0; border-bottom: 1px solid var(--line);
-           font-variant-numeric: tabular-nums; }
+           font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
   th { color: var(--muted); font-weight: 600; font-size: 13px; white-space: nowrap; }
   table.bars { width: 100%; margin: 0 0 16px; font-size: 14px; }
   caption { text-align: left; padding: 4px 0; }

@@ -16,6 +16,7 @@ TITLE, ICON, PLACE = "privacy.title", "shield", 90
 
 MOMENTS = ("first_paint", "prerendered", "live", "model_ready")
 STORE = "onglet-store"  # the database's folder
+VAULT = "onglet-vault"  # the database's key, wrapped
 READINGS = "onglet-readings"  # always under a key that this browser keeps to itself
 LEDGER_FILE = "onglet-ledger.json"
 
@@ -145,7 +146,7 @@ class PrivacyPage:
         key = f"privacy.kept.{row['place']}.{row['name']}"
         what = say(key) if has(key) else row["name"]
         weight = size(row["bytes"]) if row["place"] != "database" else say("privacy.stored.small")
-        encrypted = {STORE: self.session.keeper.state.get("encrypted"), READINGS: True}
+        encrypted = {STORE: self.session.keeper.state.get("encrypted"), READINGS: True, VAULT: True}
         safe = say("privacy.stored.yes" if encrypted.get(row["name"]) else "privacy.stored.plain")
         return [what, say(f"privacy.place.{row['place']}"), weight, safe]
 
