@@ -29,6 +29,9 @@ def instances(kind: type) -> some.SearchStrategy:
     fields = {field.name: values(hints[field.name]) for field in dataclasses.fields(kind)}
     if kind is Load:
         fields["source"] = some.just({"kind": "file", "key": "k"})
+    if kind is Generate:
+        forms = [None, {"kind": "json", "schema": {}}, {"kind": "ebnf", "text": "root ::= [a-z]"}]
+        fields["grammar"] = some.sampled_from(forms)
     return some.builds(kind, **fields)
 
 
@@ -92,3 +95,17 @@ def test_the_javascript_table_names_every_message_and_field():
         assert list(fields) == [f.name for f in dataclasses.fields(messages.MESSAGES[kind])]
     assert both["load"]["context"] == "integer?"
     assert both["generate"]["sampling"]["temperature"] == "number"
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    [
+        {},
+        {"kind": "json"},
+        {"kind": "json", "schema": "{}"},
+        {"kind": "ebnf", "text": "", "more": 1},
+    ],
+)
+def test_a_grammar_is_of_one_of_two_kinds(grammar):
+    with pytest.raises(BadMessage, match="no such grammar"):
+        Generate(1, "", [], Sampling(), 1, None, grammar)

@@ -7,6 +7,7 @@
 import { Failure } from "../files/failure.js";
 import { turn } from "../files/turn.js";
 import { AnswerText } from "./answer_text.js";
+import { follow } from "./grammar.js";
 import { common } from "./readings.js";
 
 /** @typedef {import("./load.js").Model} Model */
@@ -18,7 +19,9 @@ import { common } from "./readings.js";
  * @property {Sampling} sampling
  * @property {number} max_tokens
  * @property {string|null} [conversation]
+ * @property {import("./grammar.js").Form|null} [grammar] the form that the answer keeps
  */
+/** @typedef {Awaited<ReturnType<typeof follow>>} Following */
 /**
  * @typedef {object} Listener
  * @property {AbortSignal} signal
@@ -39,11 +42,27 @@ export async function generate(model, question, listener) {
   if (question.conversation) await (await model.readings)?.bringBack(prompt);
   // The last token is always evaluated: its logits are what the answer starts from.
   const reused = common(model.kept, prompt, prompt.length - 1);
+  const form = question.grammar ? await follow(model, question.grammar) : null;
+  try {
+    return await written(model, question, listener, { prompt, reused, start, form });
+  } finally {
+    form?.end();
+  }
+}
+
+/**
+ * Reads what is new of the prompt and writes the answer; returns how it ended, with counts and times.
+ * @param {Model} model
+ * @param {Question} question
+ * @param {Listener} listener
+ * @param {{prompt: number[], reused: number, start: number, form: Following|null}} begun
+ */
+async function written(model, question, listener, { prompt, reused, start, form }) {
   model.kernels.startSampling(question.sampling, prompt);
   const evaluated = await prefill(model, prompt, reused, listener);
   const middle = performance.now();
   const answer = evaluated === prompt.length
-    ? await decode(model, question, listener) : { reason: "cancelled", count: 0, steps: 0 };
+    ? await decode(model, question, listener, form) : { reason: "cancelled", count: 0, steps: 0 };
   const prefillSeconds = (middle - start) / 1000;
   const decodeSeconds = (performance.now() - middle) / 1000;
   return {
@@ -95,8 +114,9 @@ async function prefill(model, prompt, reused, { signal, prefill: report }) {
  * @param {Model} model
  * @param {Question} question
  * @param {Listener} listener
+ * @param {Following|null} form
  */
-async function decode(model, question, { signal, tokens: emit }) {
+async function decode(model, question, { signal, tokens: emit }, form) {
   const { end_of_turn: ends } = model.prepared.tokenizer;
   const { context } = model.prepared.program;
   const text = new AnswerText(question.stop);
@@ -111,8 +131,13 @@ async function decode(model, question, { signal, tokens: emit }) {
   for (;;) {
     if (signal.aborted) return finish("cancelled");
     if (count >= question.max_tokens) return finish("length");
+    if (form) {
+      if (!await form.goesOn()) return finish("stop");
+      form.restrict();
+    }
     const token = model.kernels.sample();
     if (ends.includes(token)) return finish("stop");
+    form?.accept(token);
     count++;
     batch.token(text.push(model.tokens.bytes(token)));
     if (text.stopped) return finish("stop");

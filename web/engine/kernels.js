@@ -20,6 +20,7 @@
  * @property {number} memory_bytes
  * @property {number} context
  * @property {number} chunk
+ * @property {number} vocabulary
  * @property {number} words_address
  * @property {number[]} words
  * @property {Weight[]} weights

@@ -28,6 +28,7 @@ import { WeightStream } from "./weights.js";
  * @property {Tokens} tokens
  * @property {number[]} kept the tokens whose keys and values lie in the cache, from position 0
  * @property {Promise<import("./readings.js").Readings|null>} [readings] once a conversation is to be kept
+ * @property {Promise<{library: any, compiler: any}>} [grammar] once an answer is to keep a form
  * @property {() => Promise<void>} verify throws `wrong_hash` if the file's bytes are not the right ones
  */
 /**

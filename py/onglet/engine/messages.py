@@ -9,6 +9,8 @@ import types
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import ClassVar, get_args, get_type_hints
 
+# kind of a grammar -> its other field, and that field's type
+GRAMMARS = {"json": ("schema", dict), "ebnf": ("text", str)}
 # kind of a source -> its other field
 SOURCES = {"site": "path", "stored": "sha256", "file": "key", "url": "url"}
 
@@ -69,7 +71,8 @@ class ReadHeader(Message):
 
 @dataclass(frozen=True)
 class Generate(Message):
-    """What was read of `conversation` is kept on the device; of None, only in memory."""
+    """What was read of `conversation` is kept on the device; of None, only in memory. `grammar`:
+    the form that the answer keeps, {"kind": "json", "schema"} or {"kind": "ebnf", "text"}."""
 
     kind: ClassVar[str] = "generate"
     prompt: str
@@ -77,6 +80,15 @@ class Generate(Message):
     sampling: Sampling
     max_tokens: int
     conversation: str | None = None
+    grammar: dict | None = None
+
+    def __post_init__(self):
+        if self.grammar is None:
+            return
+        field, type_ = GRAMMARS.get(self.grammar.get("kind"), ("", object))
+        fits = set(self.grammar) == {"kind", field} and isinstance(self.grammar[field], type_)
+        if not fits:
+            raise BadMessage(f"generate: no such grammar: {self.grammar!r}")
 
 
 @dataclass(frozen=True)

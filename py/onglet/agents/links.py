@@ -1,0 +1,120 @@
+"""An agent as a link, and back: `o1/` and base64url of the deflated canonical form. Nothing here
+loads or runs what a link says; `config.checked` is behind this door.
+"""
+
+import base64
+import binascii
+import json
+import re
+import zlib
+
+from onglet.agents.config import Agent, checked
+from onglet.engine.errors import Refused
+
+PLAIN = "o1/"
+MOST_IN = 32 << 10  # characters of a link
+MOST_OUT = 256 << 10  # bytes that it may unpack to
+DEEPEST = 12
+BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+
+
+def link(agent: Agent) -> str:
+    """The fragment (without #) that stands for an agent."""
+    return PLAIN + packed(agent.canonical())
+
+
+def packed(text: str) -> str:
+    """Text as deflated base64url without padding."""
+    return in_letters(squeezed(text))
+
+
+def squeezed(text: str) -> bytes:
+    press = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    return press.compress(text.encode()) + press.flush()
+
+
+def in_letters(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def opened(fragment: str) -> Agent:
+    """The agent in a plain link. Raises Refused: bad_link, long_link, or what `checked` says."""
+    if len(fragment) > MOST_IN:
+        raise Refused("long_link", most=MOST_IN)
+    if not fragment.startswith(PLAIN):
+        raise Refused("bad_link")
+    return from_text(unpacked(fragment.removeprefix(PLAIN)))
+
+
+def unpacked(letters: str) -> str:
+    return unsqueezed(from_letters(letters))
+
+
+def from_letters(letters: str) -> bytes:
+    """The bytes of base64url in its one spelling. Raises Refused."""
+    if not BASE64URL.fullmatch(letters):
+        raise Refused("bad_link")
+    try:
+        content = base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise Refused("bad_link") from error
+    if in_letters(content) != letters:
+        raise Refused("bad_link")
+    return content
+
+
+def unsqueezed(content: bytes) -> str:
+    """The text of a whole stream, at most MOST_OUT bytes. Raises Refused."""
+    stream = zlib.decompressobj(-15)
+    try:
+        data = stream.decompress(content, MOST_OUT + 1)
+        if len(data) > MOST_OUT:
+            raise Refused("long_link", most=MOST_IN)
+        if not stream.eof or stream.unused_data or stream.unconsumed_tail:
+            raise Refused("bad_link")
+        return data.decode()
+    except (zlib.error, UnicodeDecodeError) as error:
+        raise Refused("bad_link") from error
+
+
+def from_text(text: str) -> Agent:
+    """The agent in a canonical text, as links and `.onglet` files hold it. Raises Refused."""
+    agent = checked(parsed(text))
+    if agent.canonical() != text:
+        raise Refused("bad_link")
+    return agent
+
+
+def parsed(text: str) -> dict:
+    """JSON, each key once, numbers finite, not deep. Raises Refused."""
+    if len(text) > MOST_OUT or depth(text) > DEEPEST:
+        raise Refused("bad_link")
+    try:
+        return json.loads(text, object_pairs_hook=each_once, parse_constant=none_such)
+    except (ValueError, RecursionError) as error:
+        raise Refused("bad_link") from error
+
+
+def depth(text: str) -> int:
+    """How deep brackets are nested, text in quotes aside. A deep one ends Python in a browser."""
+    now = most = 0
+    for mark in MARKS.finditer(text):
+        first = mark[0][0]
+        if first in "[{":
+            now += 1
+            most = max(most, now)
+        elif first in "]}":
+            now -= 1
+    return most
+
+
+def each_once(pairs: list[tuple]) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")
+    return found
+
+
+def none_such(name: str) -> None:
+    raise ValueError(name)
