@@ -6,14 +6,16 @@
 import "./page/seal.js";
 import { fetchPicture, mount } from "./app/mount.js";
 import { site, startPython, wishes } from "./app/start.js";
+import { DiskFiles } from "./page/disk.js";
 import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
+import { FilesHost } from "./page/files.js";
 import { listenForFiles, listenForPages, listenForRest, listenForShortcuts } from "./page/gestures.js";
 import { becomeIsolated, register } from "./page/isolation.js";
 import { guardLinks } from "./page/links.js";
 import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
-import { answerCalls, facts, handOver, language, services, settings } from "./page/services.js";
+import { answerCalls, facts, language, services, settings } from "./page/services.js";
 import { StoreHost } from "./page/store.js";
 import { showProgress, showTrouble } from "./page/signs.js";
 import { takeNewBuild, watchForNewBuild } from "./page/update.js";
@@ -35,6 +37,8 @@ const python = Promise.withResolvers();
 const fewCores = navigator.hardwareConcurrency <= FEW_CORES;
 const enginePort = engine.start(fewCores ? python.promise : undefined);
 const events = new Events(app);
+const files = new FilesHost((news) => events.send("library", news));
+const disk = new DiskFiles(engine, files);
 const store = new StoreHost((name, value) => events.send(name, value));
 startApp();
 listen();
@@ -53,7 +57,7 @@ function startApp() {
     dark: settings().theme ? settings().theme === "dark" : now.dark,
   };
   const model = { path: site.model.path, loading: engine.choice.load !== null };
-  answerCalls(app, services(engine, model, store));
+  answerCalls(app, services(engine, model, store, { files, disk }));
   const { prerendered, live } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));
@@ -75,7 +79,7 @@ function listen() {
   listenForPages((name) => events.send("page", name));
   listenForShortcuts((name) => events.send("shortcut", name));
   listenForRest(Number(wishes.get("rest")) || REST, () => events.send("rest", true));
-  listenForFiles((file) => events.send("dropped_file", handOver(engine, file)));
+  listenForFiles(async (file, handle) => events.send("dropped_file", await disk.take(file, handle)));
   for (const name of ["online", "offline"]) {
     addEventListener(name, () => events.send("online", navigator.onLine));
   }

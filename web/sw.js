@@ -23,6 +23,12 @@ const SCOPE = new URL(worker.registration.scope);
 const PREFIX = `onglet ${SCOPE.pathname} `;
 // The pieces of the site's model. The engine keeps them as one file (web/files/store.js).
 const PIECE_OF_MODEL = /^models\/([0-9a-f]{64})\/\d{3}$/;
+/** The one worker that may reach other hosts (files/worker.js), and the policy that lets it. */
+const DOWNLOADS = new URL("download.js", SCOPE).href;
+const DOWNLOAD_POLICY = "@download_policy@";
+/** Which clients may reach which host: the page says so before each request. */
+/** @type {Map<string, Set<string>>} */
+const letThrough = new Map();
 const COMPLETE = new URL("complete", SCOPE).href;
 /** While a cache of this name exists nothing leaves this device; it ends with the last tab. */
 const SEAL = `onglet-seal ${SCOPE.pathname}`;
@@ -40,6 +46,8 @@ worker.addEventListener("activate", (event) => event.waitUntil(activate()));
 worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (url.origin !== SCOPE.origin && url.protocol.startsWith("http")) {
+    // What the page let through goes to the network without passing here.
+    if (letThrough.get(url.host)?.has(event.clientId)) return;
     event.respondWith(refuse(url, event.clientId));
   } else if (event.request.mode === "navigate") {
     event.respondWith(endSeal().then(() => answer(event.request)));
@@ -95,6 +103,7 @@ function withHeaders(response, url) {
   if (response.status === 0 || response.type === "opaqueredirect") return response;
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  if (keyOf(url) === DOWNLOADS) headers.set("Content-Security-Policy", DOWNLOAD_POLICY);
   const type = TYPES[/** @type {keyof TYPES} */ (keyOf(url).split(".").pop())];
   if (type) headers.set("Content-Type", type);
   const { status, statusText } = response;
@@ -102,7 +111,15 @@ function withHeaders(response, url) {
   return new Response(empty ? null : response.body, { status, statusText, headers });
 }
 
-/** No part of Onglet asks another origin; what tries is refused and shown in the ledger. */
+/** A person approved of the host: the workers that download may ask it until this worker rests. */
+async function pass(/** @type {string} */ host) {
+  if (await isSealed()) return false;
+  const all = await worker.clients.matchAll({ includeUncontrolled: true, type: "worker" });
+  letThrough.set(host, new Set(all.filter(({ url }) => url === DOWNLOADS).map(({ id }) => id)));
+  return true;
+}
+
+/** What asks another origin unasked is refused and shown in the ledger. */
 async function refuse(/** @type {URL} */ url, /** @type {string} */ clientId) {
   for (const page of await tabs()) {
     page.postMessage({ kind: "refused", host: url.host, from: clientId });
@@ -118,6 +135,7 @@ function isSealed() {
 async function seal() {
   await caches.open(SEAL);
   sealed = Promise.resolve(true);
+  letThrough.clear();
   return true;
 }
 
@@ -140,6 +158,7 @@ async function forget() {
 async function obey(event) {
   const reply = (/** @type {object} */ value) => event.ports[0]?.postMessage(value);
   try {
+    if (event.data.kind === "let_through") reply({ passes: await pass(event.data.host) });
     if (event.data.kind === "build") reply({ build: BUILD });
     if (event.data.kind === "missing") reply({ files: await missing() });
     if (event.data.kind === "store") reply({ stored: await store(event.data.file) });

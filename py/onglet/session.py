@@ -16,7 +16,7 @@ from onglet.agents.conversation import DONE, READING, WAITING, WRITING, Conversa
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.client import Engine
 from onglet.engine.errors import Refused
-from onglet.engine.messages import Load, Loaded, Progress, Tokens
+from onglet.engine.messages import Done, Load, Loaded, Progress, Sampling, Tokens
 from onglet.vault.keeper import Keeper
 
 LOG = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ LOST = ("kernel_trap", "out_of_memory")  # the model is gone, the engine's worke
 DEATHS_TO_SHORTER = 3  # the page takes one thread after the second (web/page/engine.js)
 SETTLED = 0.3  # seconds before a download speed means something
 SAVE_GAP = 1.0  # seconds between two saves of a growing answer
+COUNTING, MEASURED_TOKENS = "1 2 3 4 5 6 7 8 9 10 11 12", 64  # what a speed is measured on
 QUIET = 5.0  # seconds without a save after which an unfinished answer counts as interrupted
 
 
@@ -184,6 +185,35 @@ class Session:
 
     def load_site_model(self) -> None:
         self.load(self._site_source)
+
+    @property
+    def site_hash(self) -> str:
+        """The sha256 of the model that comes with the site: a folder of its address."""
+        return self._site_source["path"].split("/")[-2] if self._site_source else ""
+
+    async def unload(self) -> None:
+        """Ends the model's workers and gives their memory back."""
+        self.stop()
+        await self.engine.unload()
+        self._tell("model")
+
+    async def work_rate(self) -> float | None:
+        """How much work (engine/work.py) the loaded model does in a second here, measured."""
+        if not self.loaded or "work" not in self.loaded.card:
+            return None
+        if not self.speed and not self.busy and not self.loading:
+            await self._measure()
+        return self.speed * self.loaded.card["work"] if self.speed else None
+
+    async def _measure(self) -> None:
+        """Lets the model count on for a moment."""
+        how = Sampling(temperature=0.0)
+        try:
+            async for reply in self.engine.generate(COUNTING, how, max_tokens=MEASURED_TOKENS):
+                if isinstance(reply, Done):
+                    self.speed = reply.decode_tokens_per_second or None
+        except Refused as refused:
+            LOG.info("not measured: %s", refused)
 
     async def _run_load(self, source: dict) -> None:
         before, current = self._source, asyncio.current_task()

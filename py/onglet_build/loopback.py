@@ -25,7 +25,8 @@ PIECE = 1 << 20
 class Loopback:
     """A server of `folders` (URL prefix -> folder); use it in a `with` block or start and stop it.
 
-    `log` holds (method, path, status) of each request since the start, `posted` (path, body);
+    `log` holds (method, path, status) of each request since the start, `posted` (path, body),
+    `sent` counts the bytes of all bodies;
     `delay` seconds are slept between two pieces of 1 MiB of a body whose path has `slow_part`.
     """
 
@@ -36,6 +37,7 @@ class Loopback:
     delay: float = 0.0
     log: list[tuple[str, str, int]] = field(default_factory=list)
     posted: list[tuple[str, bytes]] = field(default_factory=list)
+    sent: int = 0
     _server: http.server.ThreadingHTTPServer | None = None
 
     @property
@@ -144,6 +146,7 @@ class FolderHandler(http.server.BaseHTTPRequestHandler):
                 piece = stream.read(min(PIECE, end - start))
                 self.wfile.write(piece)
                 start += len(piece)
+                self.loopback.sent += len(piece)
                 if slow:
                     threading.Event().wait(self.loopback.delay)
 

@@ -17,6 +17,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "object-src 'none'",
     )
 )
+# Of the one worker that downloads models (web/download.js): the service worker gives it to that
+# address alone, and lets only those of its requests through whose host a person approved.
+DOWNLOAD_POLICY = CONTENT_SECURITY_POLICY.replace(
+    "connect-src 'self'", "connect-src 'self' https: http://127.0.0.1:* http://localhost:*"
+)
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",

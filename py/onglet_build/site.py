@@ -13,12 +13,12 @@ from pathlib import Path
 
 from . import vendor
 from .places import BUILD, DIST, PY, ROOT, STATIC, WEB
-from .policy import CONTENT_SECURITY_POLICY, headers_file
+from .policy import CONTENT_SECURITY_POLICY, DOWNLOAD_POLICY, headers_file
 from .steps import cached, files_under, one_build_at_a_time, timed
 
 VENDOR_LIST = STATIC / "vendor.json"
 OWN_LICENCE = "Apache-2.0"
-TEMPLATES = ("index.html", "sw.js", "manifest.webmanifest")
+TEMPLATES = ("index.html", "sw.js", "download.js", "manifest.webmanifest")
 NOT_LISTED = ("files.json", "sw.js", "sw_off.js", "_headers", ".nojekyll")
 LICENCE_ELSEWHERE = "The package holds no text of its licence; another one here has the same.\n"
 BOOT_WORDS = ("error.title", "notice.app_failed", "notice.reload")
@@ -122,7 +122,8 @@ def lay_code(parts: Parts, into: Path) -> str:
 
     tree = BUILD / "code"
     shutil.rmtree(tree, ignore_errors=True)
-    lay_files(WEB, tree, leave_out=("sw.js", "sw_off.js", "tsconfig.json", "tsconfig.workers.json"))
+    at_root = ("sw.js", "sw_off.js", "download.js")
+    lay_files(WEB, tree, leave_out=(*at_root, "tsconfig.json", "tsconfig.workers.json"))
     lay_files(STATIC, tree, leave_out=(*TEMPLATES, "vendor.json"))
     for variant in ("relaxed", "plain"):
         name = f"kernels-{variant}.wasm"
@@ -164,6 +165,7 @@ def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
         "build": site["build"],
         "code": site["code"],
         "policy": CONTENT_SECURITY_POLICY,
+        "download_policy": DOWNLOAD_POLICY,
         "preloads": preloads(site, into),
         "site": json.dumps(site, ensure_ascii=False).replace("</", "<\\/"),
     }
@@ -192,7 +194,7 @@ def preloads(site: dict, into: Path) -> str:
 
 
 def template(name: str) -> Path:
-    return (WEB if name == "sw.js" else STATIC) / name
+    return (WEB if name.endswith(".js") else STATIC) / name
 
 
 def row_of(path: Path, root: Path, licences: dict[str, str]) -> dict:

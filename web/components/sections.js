@@ -46,6 +46,11 @@ export const SECTIONS_STYLE = `
   .form input { font: inherit; font-size: 16px; color: inherit; background: var(--paper); border: 1px solid var(--edge);
                 border-radius: 10px; padding: 7px 10px; min-height: 44px; width: 100%; }
   p.code { font: 15px/1.7 ui-monospace, monospace; border: 1px solid var(--line); border-radius: 10px; padding: 10px 12px; }
+  ul.items { list-style: none; padding: 0; }
+  .items li { border-bottom: 1px solid var(--line); padding: 10px 0 2px; }
+  .items strong { display: block; font-weight: 600; overflow-wrap: anywhere; }
+  .items .facts { display: block; color: var(--muted); font-size: 14px; margin-bottom: 6px;
+                  font-variant-numeric: tabular-nums; }
   ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
 `;
 
@@ -82,6 +87,7 @@ const DRAW = {
     },
     make("div", { style: `width: ${Math.round(share * 1000) / 10}%` }),
   ),
+  items: ({ items }, tell) => make("ul", { class: "items" }, ...items.map((/** @type {Item} */ item) => drawItem(item, tell))),
   buttons: ({ buttons }, tell) => make(
     "div",
     { class: "buttons" },
@@ -93,6 +99,34 @@ const DRAW = {
   ),
   form: drawForm,
 };
+
+/**
+ * @typedef {object} Item a thing with what can be done to it
+ * @property {string} key what its buttons send
+ * @property {string} title
+ * @property {string} facts
+ * @property {string} note
+ * @property {string} look of the note
+ * @property {number | null} share how far something has come with it
+ * @property {{name: string, label: string, main: boolean}[]} buttons
+ */
+/** @param {Item} item @param {(message: object) => void} tell */
+function drawItem({ key, title, facts, note, look, share, buttons }, tell) {
+  const pressed = (/** @type {string} */ name) => () => tell({ kind: name, key });
+  return make(
+    "li",
+    {},
+    make("strong", {}, title),
+    make("span", { class: "facts" }, facts),
+    share === null ? null : DRAW.progress({ share, label: title }, tell),
+    note ? make("p", { class: look, role: look === "problem" ? "alert" : null }, note) : null,
+    make("div", { class: "buttons" }, ...buttons.map(({ name, label, main }) =>
+      make("button", {
+        type: "button", class: main ? "text-button main" : "text-button", "data-key": name,
+        "aria-label": `${label}: ${title}`, onclick: pressed(name),
+      }, label))),
+  );
+}
 
 /**
  * A few fields and one button; what was typed leaves them when it is sent.

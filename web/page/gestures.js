@@ -15,7 +15,7 @@ export function listenForShortcuts(pressed) {
   });
 }
 
-/** @param {(file: File) => void} dropped */
+/** @param {(file: File, handle: any) => void} dropped with the file's handle, where the browser gives one */
 export function listenForFiles(dropped) {
   const holdsFiles = (/** @type {DragEvent} */ event) =>
     event.dataTransfer?.types.includes("Files") ?? false;
@@ -31,7 +31,10 @@ export function listenForFiles(dropped) {
     event.preventDefault();
     leave();
     const file = event.dataTransfer?.files[0];
-    if (file) dropped(file);
+    /** @type {any} */
+    const item = event.dataTransfer?.items[0];
+    const asked = item?.getAsFileSystemHandle?.() ?? Promise.resolve(null);
+    if (file) asked.catch(() => null).then((/** @type {any} */ handle) => dropped(file, handle));
   });
 }
 

@@ -13,7 +13,7 @@ export const timeline = {};
  * @typedef {object} Entry one request to another site
  * @property {string} host
  * @property {number} at when, in milliseconds since 1970
- * @property {"refused" | "seen" | "link"} why refused: stopped before it left; seen: the browser
+ * @property {"refused" | "seen" | "link" | "model"} why refused: stopped before it left; seen: the browser
  *   made it; link: a person opened it
  * @property {number} bytes that left: of a link, its address
  * @property {number | null} approved when a person said yes

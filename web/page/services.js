@@ -2,7 +2,9 @@
  * What Python may ask of the page, by name (docs/protocols.md section 6): the few things that only
  * a document can do. Each takes an object of arguments and returns plain data.
  */
+import { exportModel, room } from "./files.js";
 import { pageNamed } from "./gestures.js";
+import { approvals, approve, revoke } from "./hosts.js";
 import { ledger, timeline } from "./observe.js";
 import { readSeal, sealSession } from "./seal.js";
 import { deleteEverything, storageMap } from "./storage.js";
@@ -32,8 +34,9 @@ export function answerCalls(app, known) {
  * @param {import("./engine.js").EngineHost} engine
  * @param {{path: string, loading: boolean}} model the site's own, and whether the page loads it
  * @param {import("./store.js").StoreHost} store
+ * @param {{files: import("./files.js").FilesHost, disk: import("./disk.js").DiskFiles}} library
  */
-export function services(engine, model, store) {
+export function services(engine, model, store, { files, disk }) {
   return {
     ...store.services(),
     facts: async () => ({ ...facts(), persisted: await navigator.storage?.persisted?.() }),
@@ -47,7 +50,17 @@ export function services(engine, model, store) {
       engine.stop();
     }),
     site_model: async () => model,
-    pick_model_file: () => pickModelFile(engine),
+    pick_model_file: () => disk.pick(),
+    disk_files: () => disk.list(),
+    open_disk_file: (/** @type {{key: string}} */ { key }) => disk.open(key),
+    verify_disk_file: (/** @type {{key: string}} */ { key }) => disk.verify(key),
+    forget_disk_file: (/** @type {{key: string}} */ { key }) => disk.forget(key),
+    library: (/** @type {{verb: string, asked: object}} */ { verb, asked }) => files.ask(verb, asked),
+    hosts: async () => approvals(),
+    approve_host: approve,
+    revoke_host: revoke,
+    room,
+    export_model: exportModel,
     copy_text: copyText,
     save_text: saveText,
     remember,
@@ -69,8 +82,14 @@ export function facts() {
     dark: matchMedia("(prefers-color-scheme: dark)").matches,
     online: navigator.onLine,
     touch: matchMedia("(pointer: coarse)").matches,
+    memory: deviceGigabytes(),
     service_worker: Boolean(navigator.serviceWorker?.controller),
   };
+}
+
+/** Gigabytes of this device, as coarse as browsers tell it; null where they do not. */
+function deviceGigabytes() {
+  return /** @type {any} */ (navigator).deviceMemory ?? null;
 }
 
 /** The remembered language, else French for French browsers, else English. */
@@ -96,32 +115,6 @@ async function remember({ name, value }) {
   } catch {
     return false; // private windows may refuse; the choice then lasts as long as the tab
   }
-}
-
-/**
- * Asks the person for a file. Must run within a few seconds of a click.
- * @param {import("./engine.js").EngineHost} engine
- */
-async function pickModelFile(engine) {
-  const input = document.createElement("input");
-  input.type = "file";
-  input.accept = ".gguf";
-  const file = await new Promise((resolve) => {
-    input.onchange = () => resolve(input.files?.[0] ?? null);
-    input.oncancel = () => resolve(null);
-    input.click();
-  });
-  return file && handOver(engine, file);
-}
-
-/**
- * Gives a file to the engine under a key that Python can load it by.
- * @param {import("./engine.js").EngineHost} engine @param {File} file
- */
-export function handOver(engine, file) {
-  const key = `${file.name}-${file.size}-${file.lastModified}`;
-  engine.offer(key, file);
-  return { key, name: file.name, bytes: file.size };
 }
 
 /** @param {{text: string}} what */

@@ -35,6 +35,7 @@ from onglet.engine.messages import (
     Unloaded,
 )
 from onglet.engine.prepare import prepare
+from onglet.engine.program import MEMORY_LIMIT
 
 FIRST_ID = 1000  # smaller ids are the page's own requests
 # load again after these
@@ -59,6 +60,7 @@ class Engine:
     def __init__(self, port: Port):
         self.loaded: Loaded | None = None  # the model that answers now
         self.given_up = False  # the engine died again and again
+        self.memory = MEMORY_LIMIT  # bytes that a model may take
         self._port = port
         self._ids = itertools.count(FIRST_ID)
         self._open: dict[int, _Request] = {}
@@ -160,7 +162,8 @@ class Engine:
         request = self._open.get(header.id)
         context = request.message.context if request else None
         try:
-            prepared = prepare(header.bytes, header.file_bytes, context=context, name=header.name)
+            how = {"context": context, "name": header.name, "memory": self.memory}
+            prepared = prepare(header.bytes, header.file_bytes, **how)
         except Incomplete as incomplete:
             return ReadHeader(header.id, incomplete.bytes_needed)
         except Refused as refused:

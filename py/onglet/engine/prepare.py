@@ -13,7 +13,8 @@ from onglet.engine.errors import Refused
 from onglet.engine.gguf import FLOAT32, INT32, STRING, Array, Header, read_header
 from onglet.engine.models import plan_for
 from onglet.engine.plan import Attend, Plan
-from onglet.engine.program import Program
+from onglet.engine.program import MEMORY_LIMIT, Program
+from onglet.engine.work import work
 
 CONTEXT = 4096  # tokens, when nobody asks for another number
 CACHE_LIMIT = 256 << 20  # bytes of keys and values at most, when nobody asks
@@ -59,16 +60,43 @@ class Prepared:
 
 
 def prepare(
-    header: bytes, file_bytes: int, *, context: int | None = None, name: str | None = None
+    header: bytes,
+    file_bytes: int,
+    *,
+    context: int | None = None,
+    name: str | None = None,
+    memory: int = MEMORY_LIMIT,
 ) -> Prepared:
-    """Prepares the model whose file begins with `header` and is called `name`."""
+    """Prepares the model whose file begins with `header` and is called `name`.
+
+    Where `memory` (bytes) does not hold the context that it would have, it gets a shorter one.
+    """
     read = read_header(header, file_bytes)
     plan = plan_for(read)
     tokenizer = _tokenizer(read, plan)
     template = read.text("tokenizer.chat_template", TEMPLATE_LIMIT, default=None)
-    length = _context(plan, context)
-    lowered = program.lower(plan, read.tensors, context=length, chunk=min(CHUNK, length))
-    return Prepared(_card(read, plan, name), lowered, template, tokenizer)
+    lowered = _within(memory, plan, read, _context(plan, context))
+    card = {**_card(read, plan, name), "work": work(lowered.weights)}
+    return Prepared(card, lowered, template, tokenizer)
+
+
+def _within(memory: int, plan: Plan, header: Header, context: int) -> Program:
+    """The program with the longest context that fits. Raises Refused too_big."""
+    while True:
+        try:
+            lowered = program.lower(
+                plan, header.tensors, context=context, chunk=min(CHUNK, context)
+            )
+            if lowered.memory_bytes <= memory:
+                return lowered
+            too_big = Refused("too_big", need=lowered.memory_bytes, limit=memory)
+        except Refused as refused:
+            if refused.code != "too_big":
+                raise
+            too_big = refused
+        if context <= SHORTEST_CONTEXT:
+            raise too_big
+        context = max(SHORTEST_CONTEXT, context // 2)
 
 
 def _context(plan: Plan, wanted: int | None) -> int:

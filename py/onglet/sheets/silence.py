@@ -5,7 +5,7 @@ from typing import Any
 from onglet.sheets.side import SideSheet, buttons, text
 from onglet.words import say
 
-WHY = {"refused": "silence.refused", "seen": "silence.seen", "link": "silence.link"}
+WHY = {why: f"silence.{why}" for why in ("refused", "seen", "link", "model")}
 
 
 class SilenceSheet(SideSheet):

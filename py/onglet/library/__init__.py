@@ -1,0 +1,1 @@
+"""Models: where they come from, whether they fit, which are kept on this device."""

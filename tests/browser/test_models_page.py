@@ -1,0 +1,188 @@
+"""The page of models, with files of this disk and a hub on this machine that speaks the protocol of
+Hugging Face: nothing is asked before a person agreed, a broken download goes on where it stopped,
+a wrong byte is found."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from onglet_build import vendor
+from onglet_build.loopback import Loopback
+from onglet_build.policy import HEADERS
+from onglet_build.tiny_model import VARIANTS
+from onglet_build.tiny_model import write as write_tiny
+
+READABLE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Content-Range, X-Linked-ETag",
+}
+MODEL = "org/capital-GGUF"
+FILE = "capital-Q4_1.gguf"
+PIECE = 4 << 20
+LINES = 3  # requests at a time (web/files/download.js)
+TRIED = """async (url) => {
+  try { await fetch(url); return 'out'; } catch { return 'refused'; }
+}"""
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    """The embedded model under another name, so that it is another file than the site's own."""
+    data = vendor.model_file().read_bytes().replace(b"general.name", b"general.mane", 1)
+    folder = tmp_path / MODEL / "resolve" / "main"
+    folder.mkdir(parents=True)
+    (folder / FILE).write_bytes(data)
+    lfs = {"oid": sum_of(data), "size": len(data)}
+    rows = [{"type": "file", "path": FILE, "size": 135, "lfs": lfs}]
+    rows.append({"type": "file", "path": "README.md", "size": 10})
+    tree = tmp_path / "api" / "models" / MODEL / "tree"
+    tree.mkdir(parents=True)
+    (tree / "main").write_text(json.dumps(rows))
+    return tmp_path
+
+
+@pytest.fixture
+def hub(repository, watch):
+    with Loopback({"/": repository}, headers=READABLE) as running:
+        watch.origins.add(running.origin)
+        yield running
+
+
+@pytest.fixture
+def app(open_app, site):
+    """The app on a host of its own, after a first visit, with its page of models open."""
+    with Loopback({"/": site}, headers=HEADERS) as host:
+        app = open_app(host).wait_live().wait_model().wait_stored()
+        show_models(app)
+        yield app
+
+
+def show_models(app) -> None:
+    app.page.locator("[data-key=page-models]").click()
+    app.expect("models.site_model")
+
+
+def look(app, address: str) -> None:
+    app.page.locator("#address-address").fill(address)
+    app.press("models.look")
+
+
+def item(app, name: str):
+    """The row of a model or a download."""
+    return app.page.locator(".items li").filter(has_text=name)
+
+
+def test_from_a_hub_to_an_answer(app, hub, repository, watch):
+    page = app.page
+    data = (repository / MODEL / "resolve/main" / FILE).read_bytes()
+    look(app, f"{hub.origin}/{MODEL}")
+    page.get_by_text(f"May this site ask 127.0.0.1:{hub.port}").wait_for()
+    assert hub.log == []
+    app.press("models.allow")
+    item(app, FILE).locator("[data-key=choose]").click()
+    app.expect("models.verdict.fits")
+    assert hub.sent < 9 << 20  # the header, not the file
+
+    hub.slow_part, hub.delay = "/resolve/", 0.1
+    before = hub.sent
+    app.press("models.get")
+    while hub.sent < before + (40 << 20):
+        page.wait_for_timeout(50)
+    page.reload(wait_until="commit")  # ends the download wherever it is
+    app.wait_live().wait_model()
+    app.expect("models.downloads")
+    hub.slow_part = ""
+    item(app, FILE).locator("[data-key=go_on]").click()
+    item(app, FILE).locator("[data-key=use]").wait_for()
+    fetched = hub.sent - before
+    assert fetched < len(data) + (2 * LINES + 1) * PIECE  # only what was not whole came twice
+    entries = app.window()["ledger"]["entries"]
+    assert {entry["why"] for entry in entries} == {"model"}
+    assert all(entry["approved"] and entry["bytes"] for entry in entries)
+
+    item(app, FILE).locator("[data-key=verify]").click()
+    app.expect("models.whole")
+    item(app, FILE).locator("[data-key=use]").click()
+    page.wait_for_function("sum => onglet.loaded.card.sha256 === sum", arg=sum_of(data))
+    page.locator("[data-key=page-chat]").click()
+    assert "Paris" in app.ask("What is the capital of France?").text
+
+
+def test_what_a_host_may_answer(app, hub, repository, watch):
+    page, files = app.page, repository / MODEL / "resolve" / "main"
+    watch.provoked = True
+    look(app, f"{hub.origin}/{MODEL}/resolve/main/none.gguf")
+    app.press("models.allow")
+    page.get_by_text("has no such file").wait_for()
+    (files / "page.html").write_text("<!doctype html>" + "x" * 100)
+    look(app, f"{hub.origin}/{MODEL}/resolve/main/page.html")
+    page.get_by_text("sent a web page instead of a file").wait_for()
+
+    wrong = bytearray((files / FILE).read_bytes())
+    wrong[50_000_000] ^= 1
+    (files / FILE).write_bytes(wrong)
+    look(app, f"{hub.origin}/{MODEL}/resolve/main/{FILE}")
+    app.expect("models.verdict.fits")
+    app.press("models.get")
+    app.expect("error.wrong_hash")
+    item(app, FILE).locator("[data-key=forget]").click()
+    page.wait_for_function("() => !document.body.innerText.includes('capital')")
+
+    assert page.evaluate(TRIED, f"{hub.origin}/api") == "refused"  # the page itself never gets out
+    item(app, f"127.0.0.1:{hub.port}").locator("[data-key=revoke]").click()
+    asked = len(hub.log)
+    look(app, f"{hub.origin}/{MODEL}")
+    page.get_by_text("May this site ask").wait_for()
+    assert len(hub.log) == asked
+
+
+def test_a_file_of_the_disk_is_used_where_it_is(app, tmp_path):
+    """Picked once, listed, and opened again after a reload; nothing is copied."""
+    page = app.page
+    tiny = tmp_path / "tiny-F32.gguf"
+    write_tiny(tiny, next(iter(VARIANTS.values())))
+    app.page.evaluate(HANDLE, [tiny.name, list(tiny.read_bytes())])
+    app.press("model.open")
+    page.wait_for_function("() => onglet.loaded.card.architecture === 'llama' && onglet.loaded.card.width < 576")
+    item(app, tiny.name).get_by_text("on your disk").wait_for()
+    item(app, tiny.name).locator("[data-key=verify]").click()
+    app.expect("models.whole")
+
+    page.reload(wait_until="commit")
+    app.wait_live().wait_model()
+    item(app, tiny.name).locator("[data-key=use]").click()
+    page.wait_for_function("() => onglet.loaded.card.width < 576")
+    assert page.evaluate(KEPT) == 1  # the site's own model
+
+    app.press("models.unload")
+    app.expect("models.none")
+    app.press("model.site")
+    page.get_by_text("SmolLM2 135M", exact=False).first.wait_for()
+    item(app, tiny.name).locator("[data-key=delete]").click()
+    item(app, tiny.name).locator("[data-key=delete_now]").click()
+    item(app, tiny.name).wait_for(state="detached")
+
+
+# A real handle to a real file, which a headless browser's dialog cannot give.
+HANDLE = """async ([name, bytes]) => {
+  const root = await navigator.storage.getDirectory()
+  const handle = await root.getFileHandle(name, {create: true})
+  const stream = await handle.createWritable()
+  await stream.write(new Uint8Array(bytes))
+  await stream.close()
+  globalThis.showOpenFilePicker = async () => [handle]
+}"""
+KEPT = """async () => {
+  const root = await navigator.storage.getDirectory()
+  let models = 0
+  for await (const name of (await root.getDirectoryHandle('onglet-models')).keys()) {
+    if (name.length === 64) models++
+  }
+  return models
+}"""
+
+
+def sum_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
