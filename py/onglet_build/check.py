@@ -19,7 +19,8 @@ from .python_bundle import node
 from .steps import timed
 
 ADDRESS = re.compile(rb"""https?://[^\s"'`<>)\\]+""")
-NAMESPACES = (b"http://www.w3.org/",)
+# What only names a vocabulary, and this machine itself in the policy of web/download.js.
+NAMESPACES = (b"http://www.w3.org/", b"http://127.0.0.1:*", b"http://localhost:*")
 CDN = re.compile(
     rb"(?:jsdelivr\.net|unpkg\.com|cdnjs\.cloudflare|esm\.sh|googleapis\.com|bokeh\.org/bokeh)"
 )

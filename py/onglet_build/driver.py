@@ -153,6 +153,7 @@ class App:
     def choose_model(self, file: Path) -> dict:
         """Picks a file in the model sheet; returns what the engine says: `loaded` or `failed`."""
         self.page.evaluate(LISTEN)
+        self.page.evaluate("() => { globalThis.showOpenFilePicker = undefined }")  # no dialog here
         self.page.locator("[data-key=model]").click()
         with self.page.expect_file_chooser() as chooser:
             self.press("model.open")

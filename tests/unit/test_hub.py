@@ -32,8 +32,11 @@ def test_addresses(text, repository, revision, path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "model", "http://host.example/a.gguf", "https://user:pw@host.example/a/b", "file:///etc/x"]
-    + ["javascript:alert(1)", "https://", "https://host.example/", "https://[bad/a.gguf", "data:,x"],
+    [
+        *("", "model", "http://host.example/a.gguf", "https://user:pw@host.example/a/b"),
+        *("file:///etc/x", "javascript:alert(1)", "https://", "https://host.example/"),
+        *("https://[bad/a.gguf", "data:,x"),
+    ],
 )
 def test_what_is_no_address(text):
     with pytest.raises(Refused, match="bad_address"):

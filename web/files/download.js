@@ -54,6 +54,8 @@ export class Download {
     this.fresh = 0; // bytes of pieces under way
     this.hashed = 0; // pieces in the running hash
     this.wholeComes = false; // the host sends no parts, so one line takes everything
+    /** @type {any} */ this.folder = null;
+    /** @type {any} */ this.hash = null;
     /** @type {any} */ this.sync = null;
     /** Writing, journal and hash follow one after the other. @type {Promise<void>} */
     this.last = Promise.resolve();
@@ -124,7 +126,9 @@ export class Download {
   async journal() {
     try {
       const { wanted, pieces } = await readJson(this.folder, `${this.wanted.key}.part.json`);
-      const same = ["bytes", "sha256", "etag"].every((name) => wanted[name] === this.wanted[name]);
+      /** @type {any} */
+      const now = this.wanted;
+      const same = ["bytes", "sha256", "etag"].every((name) => wanted[name] === now[name]);
       return same ? pieces : {};
     } catch {
       return {};
@@ -313,7 +317,8 @@ export class Download {
 /** @returns {Promise<{wanted: Wanted, received: number}[]>} downloads that were begun and not ended */
 export async function begun() {
   const folder = await openFolder();
-  const there = folder ? await names(folder) : [];
+  if (!folder) return [];
+  const there = await names(folder);
   const found = [];
   for (const name of there.filter((each) => each.endsWith(".part.json"))) {
     const journal = await readJson(folder, name).catch(() => null);
@@ -327,7 +332,8 @@ export async function begun() {
 /** Deletes what a tab that died left: halves of small files. */
 export async function sweep() {
   const folder = await openFolder();
-  for (const name of folder ? await names(folder) : []) {
+  if (!folder) return;
+  for (const name of await names(folder)) {
     if (!LEFT_OVER.test(name)) continue;
     const file = await (await folder.getFileHandle(name)).getFile().catch(() => null);
     if (file && Date.now() - file.lastModified > OLD) await folder.removeEntry(name).catch(() => {});

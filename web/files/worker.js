@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The library's worker: what the page asks of kept models and of other hosts (docs/protocols.md
- * section 11). It alone may reach another host, each one after the page has let it.
+ * section 12). It alone may reach another host, each one after the page has let it.
  */
 import { begun, Download, forget, sweep } from "./download.js";
 import { Failure } from "./failure.js";

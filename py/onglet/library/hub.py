@@ -1,5 +1,5 @@
-"""Addresses of models, and what a hub says of a repository (the protocol of Hugging Face: `resolve`,
-and the `tree` API, which gives the sha256 of each large file).
+"""Addresses of models, and what a hub says of a repository (the protocol of Hugging Face:
+`resolve`, and the `tree` API, which gives the sha256 of each large file).
 
 Asks nobody: texts in, checked values out. Everything that a hub answers is hostile until here.
 """

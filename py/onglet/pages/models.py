@@ -9,6 +9,7 @@ from typing import Any
 from onglet.components import Paper
 from onglet.engine.errors import Refused
 from onglet.library import fit
+from onglet.library.hub import File
 from onglet.library.shelf import Download, Shelf
 from onglet.sheets.side import buttons, form, plain, text
 from onglet.words import explain, say, size
@@ -178,10 +179,7 @@ class ModelsPage:
             return []
         if find.receipt:
             return self._receipt()
-        rows = [
-            item(file.path, file.path, [file.quantization, size(file.bytes)], choose="models.choose")
-            for file in find.files[:MOST_SHOWN]
-        ]
+        rows = [_file(file) for file in find.files[:MOST_SHOWN]]
         named = {"kind": "title", "text": find.address.repository}
         return [named, {"kind": "items", "items": rows}]
 
@@ -209,9 +207,7 @@ class ModelsPage:
             {"kind": "rows", "rows": listed},
         ]
         if receipt.verdict != "fits" and (smaller := find.smaller()):
-            facts = [smaller.quantization, size(smaller.bytes)]
-            row = item(smaller.path, smaller.path, facts, choose="models.choose")
-            told += [text("models.smaller"), {"kind": "items", "items": [row]}]
+            told += [text("models.smaller"), {"kind": "items", "items": [_file(smaller)]}]
         if receipt.runs:
             return [*told, buttons(get="models.get", decline="models.decline")]
         return [*told, plain(decline="models.decline")]
@@ -273,6 +269,11 @@ def item(key: str, called: str, facts: list[str], **verbs: str) -> dict:
 
 def items(heading: str, rows: list[dict]) -> list[dict]:
     return [title(heading), {"kind": "items", "items": rows}] if rows else []
+
+
+def _file(file: File) -> dict:
+    facts = [file.quantization, size(file.bytes)]
+    return item(file.path, file.path, facts, choose="models.choose")
 
 
 def _host(host: str) -> dict:
