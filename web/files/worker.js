@@ -7,7 +7,7 @@ import { begun, Download, forget, sweep } from "./download.js";
 import { Failure } from "./failure.js";
 import { ask, bytesOf, pause } from "./reach.js";
 import { hashOf } from "./running_hash.js";
-import { entries, entryOf, openFolder, remove, verifyStored } from "./store.js";
+import { entries, entryOf, remove, verifyStored } from "./store.js";
 
 const NEWS = 200; // milliseconds between two reports of the same thing
 const TEXT_LIMIT = 4 << 20;
@@ -70,13 +70,6 @@ const VERBS = {
     running.get(key)?.stop();
     while (running.has(key)) await pause(20); // until it has let go of its file
     await forget(key);
-  },
-  /** The first bytes of a model that is kept here. */
-  head: async ({ sha256, bytes }) => {
-    const folder = (await entryOf(sha256)) && (await openFolder());
-    if (!folder) throw new Failure("not_stored");
-    const file = await (await folder.getFileHandle(sha256)).getFile();
-    return await file.slice(0, Math.min(bytes, HEADER_LIMIT)).arrayBuffer();
   },
   verify: async ({ sha256 }) => {
     const entry = await entryOf(sha256);
