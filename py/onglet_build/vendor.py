@@ -37,7 +37,8 @@ class Package:
 
     `keep`, `python` and the keys of `site` are patterns of archive members (`*` crosses folders);
     `without` takes members away from `python`. `site` says in which folder of dist/ a member goes
-    (`code:` before it: into the folder of the site's own code).
+    (`code:` before it: into the folder of the site's own code). `mends` corrects a fault of a text
+    member: what stands there exactly once, and what is written instead (docs/decisions.md says why).
     """
 
     package: str
@@ -52,6 +53,7 @@ class Package:
     python: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     site: dict[str, str] = field(default_factory=dict)
+    mends: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -174,8 +176,17 @@ def unpack(row: Package) -> None:
     for member, data in members(row):
         target = row.folder / member
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+        target.write_bytes(mended(row, member, data))
     stamp.write_text(repr(row))
+
+
+def mended(row: Package, member: str, data: bytes) -> bytes:
+    if member not in row.mends:
+        return data
+    fault, mend = row.mends[member]
+    if data.count(fault.encode()) != 1:
+        raise VendorError(f"{row.label}: {member} has not {fault!r} exactly once")
+    return data.replace(fault.encode(), mend.encode())
 
 
 def members(row: Package) -> Iterator[tuple[str, bytes]]:

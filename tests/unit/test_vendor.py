@@ -122,3 +122,14 @@ def test_a_client_that_fails_is_quoted(shelf, monkeypatch):
     monkeypatch.setattr(vendor, "pip_command", lambda rows, platform: command)
     with pytest.raises(vendor.VendorError, match="no such package"):
         vendor.fetch([row])
+
+
+def test_a_mend_needs_its_fault_exactly_once(shelf):
+    source = shelf / "made.whl"
+    wheel(source, a__one="x = 1", a__two="x = 1 + 1")
+    row = row_of(source, "pypi", keep=("a/*",), mends={"a/one.py": ("1", "0")})
+    source.replace(row.archive)
+    vendor.fetch([row])
+    assert (row.folder / "a/one.py").read_text() == "x = 0"
+    with pytest.raises(vendor.VendorError, match="exactly once"):
+        vendor.fetch([dataclasses.replace(row, mends={"a/two.py": ("1", "0")})])
