@@ -7,6 +7,7 @@ import "./page/seal.js";
 import { fetchPicture, mount } from "./app/mount.js";
 import { site, startPython, wishes } from "./app/start.js";
 import { DiskFiles } from "./page/disk.js";
+import { dropDraft } from "./page/draft.js";
 import { EngineHost } from "./page/engine.js";
 import { Events } from "./page/events.js";
 import { FilesHost } from "./page/files.js";
@@ -17,7 +18,7 @@ import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, language, services, settings } from "./page/services.js";
 import { StoreHost } from "./page/store.js";
-import { showProgress, showTrouble } from "./page/signs.js";
+import { showProgress, showStopped, showTrouble } from "./page/signs.js";
 import { takeNewBuild, watchForNewBuild } from "./page/update.js";
 
 const FEW_CORES = 2; // with no more, Python and the engine make each other late: one after the other
@@ -55,18 +56,21 @@ function startApp() {
     engine: enginePort,
     language: language(),
     dark: settings().theme ? settings().theme === "dark" : now.dark,
+    lock: `onglet-app-${crypto.randomUUID?.() ?? Math.random()}`,
   };
   const model = { path: site.model.path, loading: engine.choice.load !== null };
   answerCalls(app, services(engine, model, store, { files, disk }));
-  const { prerendered, live } = mount(app, start);
+  const { prerendered, live, stopped } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));
   live.then(python.resolve, python.resolve);
+  stopped.then(() => showStopped(site.words[document.documentElement.lang]));
   live.then(awake, (trouble) => showTrouble(site.words[language()], trouble));
 }
 
 function awake() {
   mark("live");
+  dropDraft();
   tell("live", true);
   events.release();
   store.start();

@@ -298,11 +298,12 @@ class Session:
 
     # What is kept
 
-    def _beside(self, work: Coroutine) -> None:
+    def _beside(self, work: Coroutine) -> asyncio.Task:
         """Runs work beside everything else, and keeps it from being collected."""
         task = asyncio.ensure_future(work)
         self._saves.add(task)
         task.add_done_callback(self._saves.discard)
+        return task
 
     async def _keep(self, bridge: Bridge) -> None:
         self.keeper.on("state", lambda _: self._kept_state())
@@ -460,8 +461,9 @@ class Session:
         finally:
             turn.phase = DONE
             self._answer = None
+            # What is shown as finished is kept.
+            await asyncio.wait([self._beside(self._save(conversation, turn))])
             self._tell("turn", turn)
-            self._beside(self._save(conversation, turn))
         if lost:
             await self._recover()
 

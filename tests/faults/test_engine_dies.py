@@ -54,6 +54,19 @@ def test_engine_worker_killed_while_answering(app):
     assert "Paris" in app.ask(QUESTION).text
 
 
+def test_the_interface_stops_and_comes_back_with_what_was_being_written(app):
+    app.ask(QUESTION)
+    app.page.locator("#question").fill("half a quest")
+    app.page.evaluate(KILL_ENGINE.replace("engine/worker.js", "app/worker.js"))
+    app.expect("notice.app_stopped")
+    with app.page.expect_navigation(wait_until="commit"):
+        app.press("notice.reload")
+    app.wait_live()
+    app.page.locator(".turn.question").get_by_text(QUESTION).wait_for()
+    assert app.page.locator("#question").input_value() == "half a quest"
+    assert "onglet.draft" not in app.page.evaluate("() => Object.keys(sessionStorage)")
+
+
 def test_engine_worker_killed_while_resting(app):
     assert "Paris" in app.ask(QUESTION).text
     app.page.evaluate(KILL_ENGINE)

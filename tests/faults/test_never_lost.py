@@ -1,14 +1,24 @@
-"""Tabs write at once and the one that leads dies, the disk is full, bytes are flipped, the key is
-lost: nothing that was committed is lost or done twice.
+"""The tab is killed while it answers, tabs write at once and the one that leads dies, the disk is
+full, bytes are flipped, the key is lost, nothing can be kept: nothing that was committed is lost or
+done twice, and the page says what it means.
 
 The store is driven alone, by the page's own StoreHost, where a fault has to hit a moment.
 """
 
 import os
+import random
+import re
+import signal
 
 import pytest
 
+from onglet_build.driver import App
+
+PARIS = "What is the capital of France?"
+LONG = "Write a long story about a lighthouse keeper and the sea."
 FULL = bool(os.environ.get("ONGLET_FULL"))
+SAVED_WITHIN = 2500  # milliseconds: the second between two saves, and a busy machine
+KILLS = 500 if FULL else 4
 WRITES = 1000 if FULL else 120
 HANDOVERS = 50 if FULL else 3
 CLOSES = 100 if FULL else 8
@@ -207,3 +217,132 @@ handle.write = function (bytes, options) {{
     assert count == [codes.count("saved")]
     small = page.evaluate("() => write(['UPDATE said SET text = 1 WHERE rowid = 1'])")
     assert small == {"value": None}, "small changes still fit"
+
+
+def kill_tab(browser, page) -> None:
+    """Ends the process of the page, the busiest one, as a lack of memory does."""
+    crashed = []
+    page.on("crash", lambda _: crashed.append(True))
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    tabs = [process for process in processes if process["type"] == "renderer"]
+    os.kill(max(tabs, key=lambda process: process["cpuTime"])["id"], signal.SIGKILL)
+    for _ in range(100):
+        if crashed:
+            break
+        page.context.pages[0].wait_for_timeout(50)
+    assert crashed
+    page.close()
+
+
+# When which words were heard; and those that are older than two saves are apart.
+STAMP = """() => {
+  window.stamps = []
+  onglet.on('tokens', ({ text }) => stamps.push([performance.now(), text]))
+}"""
+SURE = f"""() => stamps.filter(([at]) => at < performance.now() - {SAVED_WITHIN})
+  .map(([, text]) => text).join('')"""
+
+
+def letters(text: str) -> str:
+    return re.sub(r"\W", "", text)
+
+
+def test_a_tab_killed_while_it_answers_comes_back(browser, new_context, server):
+    """The question is never lost, nor a finished answer; of another at most the last words."""
+    chance = random.Random(5)
+    context = new_context(server)
+    context.new_page()  # waits with us
+    for number in range(KILLS):
+        app = App(context.new_page(), server.url).open().wait_live().wait_model()
+        app.page.keyboard.press("Alt+KeyN")
+        question = f"{PARIS if number % 4 == 3 else LONG} This is number {number}."
+        app.page.evaluate(STAMP)
+        app.send(question)
+        app.page.locator(".turn.question").get_by_text(f"number {number}.").wait_for()
+        if number % 4 == 3:
+            app.read_answer()
+            app.page.locator("[data-key=regenerate]").wait_for()
+        else:
+            app.page.wait_for_function("() => heard.text")
+            app.page.wait_for_timeout(chance.randint(0, 1500 * (number % 4)))
+        sure = app.page.evaluate("() => heard.end ? heard.text : ''") or app.page.evaluate(SURE)
+        kill_tab(browser, app.page)
+
+        app = App(context.new_page(), server.url).open().wait_live()
+        app.page.keyboard.press("Alt+KeyH")
+        app.page.locator(".row .open").first.click()
+        app.page.locator(".turn.question").get_by_text(f"number {number}.").wait_for()
+        app.page.locator(".turn.answer").last.wait_for()
+        for _ in range(100):  # until it is drawn
+            kept = letters(" ".join(app.answers_on_screen()[-1:]))
+            if kept.startswith(letters(sure)):
+                break
+            app.page.wait_for_timeout(50)
+        assert kept.startswith(letters(sure)), (number, kept, sure)
+        app.page.close()
+
+
+NO_FILES = """StorageManager.prototype.getDirectory =
+  () => Promise.reject(new DOMException('no', 'SecurityError'))
+"""
+
+
+def test_without_a_place_to_keep_anything_the_page_works_and_says_so(new_context, server):
+    context = new_context(server)
+
+    def plant(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, body=NO_FILES + answer.text())
+
+    for worker in ("store", "engine"):
+        context.route(f"**/{worker}/worker.js*", plant)
+    app = App(context.new_page(), server.url).open().wait_live().wait_model()
+    app.expect("notice.memory")
+    assert "Paris" in app.ask(PARIS).text
+    app.page.keyboard.press("Alt+KeyH")
+    app.page.locator(".row .open").get_by_text("capital").wait_for()
+
+
+def test_without_the_store_the_page_works_and_says_so(new_context, server, watch):
+    watch.provoked = True
+    context = new_context(server)
+    context.route("**/vendor/sqlite/sqlite3.wasm", lambda route: route.abort())
+    app = App(context.new_page(), server.url).open().wait_live().wait_model()
+    assert "Paris" in app.ask(PARIS).text
+    app.expect("notice.no_store")
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(open_store):
+    page, _ = open_store()
+    codes = page.evaluate("""async () => {
+      const code = JSON.parse(document.getElementById('site').textContent).code
+      const { seal } = await import(new URL(code + 'store/sealed_file.js', document.baseURI).href)
+      const keys = await import(new URL(code + 'store/keys.js', document.baseURI).href)
+      const million = new Uint8Array(1 << 20).fill(32)
+      const bomb = async millions => {
+        const key = keys.newKey()
+        const iv = crypto.getRandomValues(new Uint8Array(12))
+        const beside = { format: 1, nonce_of_content: keys.hex(iv) }
+        const wrapped = await keys.wrapByPassphrase(key, 'long enough', beside)
+        const head = keys.written({ ...beside, key: wrapped })
+        const text = new Blob(Array.from({ length: millions }, () => million)).stream()
+        const packing = new Response(text.pipeThrough(new CompressionStream('deflate-raw')))
+        const secret = await keys.importKey(keys.bytes(key))
+        const how = { name: 'AES-GCM', iv, additionalData: head }
+        const closed = await crypto.subtle.encrypt(how, secret, await packing.arrayBuffer())
+        const length = new Uint8Array(new Uint32Array([head.length]).buffer)
+        return new Blob(['ONGLET\\r\\n', length, head, closed])
+      }
+      const open = async file =>
+        (await host.ask({ kind: 'unseal', file, passphrase: 'long enough' }))
+      const codes = []
+      for (const millions of [1, 300]) {
+        const file = await bomb(millions)
+        const { value, error } = await open(file)
+        codes.push([file.size < 1e6, value?.length ?? error.code])
+      }
+      return codes
+    }""")
+    assert codes == [[True, 1 << 20], [True, "unpacks_too_big"]]

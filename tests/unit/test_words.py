@@ -18,7 +18,12 @@ SCREEN = [
     *(PY / "onglet" / "sheets").glob("*.py"),
 ]
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_-]+)+")
-BOOT_KEYS = {"error.title", "notice.app_failed", "notice.reload"}  # onglet_build/site.py
+BOOT_KEYS = {
+    "error.title",
+    "notice.app_failed",
+    "notice.app_stopped",
+    "notice.reload",
+}  # onglet_build/site.py
 
 
 @pytest.fixture(autouse=True)

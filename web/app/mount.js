@@ -24,6 +24,7 @@
  * @property {MessagePort} engine
  * @property {string} language
  * @property {boolean} dark
+ * @property {string} lock the worker holds it for life
  *
  * @typedef {object} WakeMessage comes first, so that Python wakes while the page reads its own code
  * @property {"wake"} kind
@@ -72,7 +73,7 @@ export function fetchPicture(app, language) {
  */
 export function mount(worker, start) {
   const mounted = new Mounted(worker, start);
-  return { prerendered: mounted.prerendered, live: mounted.live };
+  return { prerendered: mounted.prerendered, live: mounted.live, stopped: mounted.stopped };
 }
 
 class Mounted {
@@ -93,6 +94,8 @@ class Mounted {
     this.live = promise;
     this.resolve = resolve;
     this.reject = reject;
+    /** When the worker died, after it had lived. @type {Promise<void>} */
+    this.stopped = new Promise((resolve) => { this.stop = resolve; });
     worker.addEventListener("message", ({ data }) => this.hear(data));
     worker.addEventListener("error", (event) => this.fail(event.message));
     this.prerendered = this.drawPrerendered();
@@ -109,6 +112,7 @@ class Mounted {
   hear(message) {
     if (message.kind === "idle") this.flush();
     else if (message.kind === "app_failed") this.fail(message.error);
+    else if (message.kind === "alive") navigator.locks.request(message.lock, () => this.stop?.());
     else this.order = this.order.then(() => this.follow(message)).catch(console.error);
   }
 

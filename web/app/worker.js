@@ -60,6 +60,7 @@ async function wake(message) {
 /** @param {StartMessage} message */
 async function start(message) {
   Object.assign(self, { enginePort: message.engine });
+  holdForLife(message.lock);
   const restored = await awake;
   app.use_language(message.language);
   if (!restored) send({ kind: "document", text: app.as_json() });
@@ -67,6 +68,14 @@ async function start(message) {
   app.wake(sendPatch);
   send({ kind: "live", restored });
   live.resolve();
+}
+
+/** Who queues for the lock learns at once that this worker died. @param {string} lock */
+function holdForLife(lock) {
+  navigator.locks?.request(lock, () => {
+    send({ kind: "alive", lock });
+    return new Promise(() => {});
+  });
 }
 
 /** @param {WakeMessage} message @returns {Files} */

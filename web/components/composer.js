@@ -1,4 +1,5 @@
 /** Where a question is written. Keeps the draft; Enter sends, Shift+Enter starts a new line. */
+import { keptDraft } from "../page/draft.js";
 import { icon, make, set } from "./dom.js";
 
 const TALLEST = 220; // pixels
@@ -10,6 +11,7 @@ export class Composer {
     this.labels = /** @type {any} */ ({});
     this.now = /** @type {Status} */ ({ busy: false, text: "", context: "", editing: false });
     this.text = make("textarea", { rows: 1, id: "question", enterkeyhint: "send" });
+    this.text.value = keptDraft();
     this.name = make("label", { for: "question", class: "heard-only" });
     this.button = make("button", { type: "submit", class: "send" });
     this.hint = make("span", { class: "hint grow" });

@@ -9,7 +9,7 @@ import { bytes, checkDerivation, hex, importKey, newKey, unwrap, wrapByPassphras
 const MAGIC = "ONGLET\r\n";
 const FORMAT = 1;
 const HEAD_LIMIT = 4096;
-const CONTENT_LIMIT = 1 << 30;
+const CONTENT_LIMIT = 1 << 28; // bytes of a file, and of the text in it
 
 /** @param {string} text @param {string} passphrase @returns {Promise<Blob>} */
 export async function seal(text, passphrase) {
@@ -17,7 +17,7 @@ export async function seal(text, passphrase) {
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const beside = { format: FORMAT, nonce_of_content: hex(iv) };
   const head = written({ ...beside, key: await wrapByPassphrase(key, passphrase, beside) });
-  const packed = await through(text, new CompressionStream("deflate-raw"));
+  const packed = await through(new Blob([text]), new CompressionStream("deflate-raw"));
   const secret = await importKey(bytes(key));
   const closed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: head }, secret, packed);
   const length = new Uint8Array(new Uint32Array([head.length]).buffer);
@@ -25,11 +25,11 @@ export async function seal(text, passphrase) {
 }
 
 /**
- * Throws Failure `not_onglet_file`, `newer_file`, `damaged_file`, `wrong_passphrase`, `vault_tampered`.
+ * Throws Failure `not_onglet_file`, `unpacks_too_big`, `newer_file`, `damaged_file`, `wrong_passphrase`, `vault_tampered`.
  * @param {Blob} file @param {string} passphrase @returns {Promise<string>}
  */
 export async function unseal(file, passphrase) {
-  if (file.size > CONTENT_LIMIT) throw new Failure("damaged_file");
+  if (file.size > CONTENT_LIMIT) throw tooBig();
   const all = new Uint8Array(await file.arrayBuffer());
   const head = headOf(all);
   const { format, nonce_of_content, key: wrapped } = parsed(head);
@@ -42,11 +42,13 @@ export async function unseal(file, passphrase) {
   try {
     const secret = await importKey(bytes(key));
     const packed = await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData: head }, secret, content);
-    return new TextDecoder("utf-8", { fatal: true }).decode(await through(packed, new DecompressionStream("deflate-raw")));
-  } catch {
-    throw new Failure("damaged_file");
+    return new TextDecoder("utf-8", { fatal: true }).decode(await through(new Blob([packed]), new DecompressionStream("deflate-raw")));
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure("damaged_file");
   }
 }
+
+const tooBig = () => new Failure("unpacks_too_big", { limit: CONTENT_LIMIT });
 
 /** @param {Uint8Array<ArrayBuffer>} all */
 function headOf(all) {
@@ -67,7 +69,23 @@ function parsed(head) {
   }
 }
 
-/** @param {BlobPart} content @param {CompressionStream | DecompressionStream} stream */
+/**
+ * Both ways the same limit: what could not be read again is not written. Throws Failure
+ * `unpacks_too_big`.
+ * @param {Blob} content @param {CompressionStream | DecompressionStream} stream
+ */
 async function through(content, stream) {
-  return new Response(new Blob([content]).stream().pipeThrough(stream)).arrayBuffer();
+  if (content.size > CONTENT_LIMIT) throw tooBig();
+  const reader = content.stream().pipeThrough(stream).getReader();
+  const chunks = [];
+  for (let size = 0; ;) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(chunks).arrayBuffer();
+    size += value.byteLength;
+    if (size > CONTENT_LIMIT) {
+      await reader.cancel();
+      throw tooBig();
+    }
+    chunks.push(value);
+  }
 }
