@@ -177,12 +177,11 @@ class App:
     def _show(self, name: str) -> None:
         """The address names another page; what is no page's name is the first page."""
         name = name if name in self.pages else next(iter(self.pages))
-        if name == self.shown:
-            return
-        self.shown = name
-        self._draw_page()
-        self._relabel_bar()
-        self.views[name].tell("focus")
+        if name != self.shown:
+            self.shown = name
+            self._draw_page()
+            self._relabel_bar()
+            self.views[name].tell("focus")
         if name in self._when_shown:
             self._when_shown[name]()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onglet.agents import loop
+from onglet.agents.config import Agent
 from onglet.agents.conversation import DONE, READING, WAITING, WRITING, Conversation, Turn
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.client import Engine
@@ -396,10 +397,27 @@ class Session:
         turn.begin()
         self._begin(turn)
 
-    def new_chat(self, undo: bool = True) -> None:
+    def new_chat(self, undo: bool = True, agent: Agent | None = None) -> None:
         self.stop()
         self._before = self.conversation if undo else None
-        self._show(Conversation())
+        self._show(Conversation(agent=agent))
+
+    def use_agent(self, agent: Agent) -> None:
+        """Begins a chat in which an agent answers, with the model that it was made with if that is
+        on this device."""
+        self.new_chat(agent=agent)
+        wanted = agent.model.sha256 if agent.model else ""
+        if wanted and not (self.loaded and self.loaded.card.get("sha256") == wanted):
+            of_site = wanted in self._site_source["path"]
+            self.load(self._site_source if of_site else {"kind": "stored", "sha256": wanted})
+
+    @property
+    def answering(self) -> loop.Settings:
+        """How answers are made in the conversation on screen."""
+        agent = self.conversation.agent
+        if not agent:
+            return self.settings
+        return loop.Settings(agent.sampling, agent.max_tokens, agent.instructions, agent.form)
 
     async def delete_conversation(self, id: str) -> None:
         """Throws a kept conversation away; the one on screen leaves it."""
@@ -481,11 +499,14 @@ class Session:
         turn.phase = READING
         self._tell("turn", turn)
         conversation = self.conversation
-        messages = conversation.messages(self.settings.instructions)
+        settings = self.answering
+        messages = conversation.messages(settings.instructions)
+        if settings.form:
+            turn.answer = ""  # a form begins at its beginning
         kept = conversation.id if self.keeper.keeps_openly else None
         how = {"differently": differently, "begun": turn.answer, "conversation": kept}
         next_save = time.monotonic() + SAVE_GAP
-        async for word in loop.answer(self.engine, messages, self.settings, **how):
+        async for word in loop.answer(self.engine, messages, settings, **how):
             if isinstance(word, Tokens):
                 turn.phase = WRITING
                 turn.answer += word.text

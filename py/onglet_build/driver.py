@@ -79,6 +79,18 @@ class App:
         self.page.wait_for_function(condition, arg=name, timeout=seconds * 1000)
         return self
 
+    def use_link(self, fragment: str) -> "App":
+        """Opens a link to an agent and says yes to what it shows. Raises AskFailed."""
+        self.page.goto(f"{self.url}#{fragment}")
+        problem = self.page.locator("p.problem").filter(visible=True)
+        use = self.page.locator("[data-key=use]")
+        use.or_(problem).first.wait_for()
+        if problem.count():
+            raise AskFailed(problem.first.inner_text())
+        use.click()
+        self.page.locator(COMPOSER).wait_for()
+        return self
+
     def window(self) -> dict:
         """What the page tells about itself: timeline, facts, loaded, done, failed, ledger."""
         return self.page.evaluate(WINDOW)

@@ -1,5 +1,6 @@
 """axe finds nothing serious on any page: in both themes, wide and on a phone; the chat empty, with
-an answer, and with the sheets open; the privacy page with all that it can show."""
+an answer, and with the sheets open; the privacy page with all that it can show; the
+agents page."""
 
 import pytest
 
@@ -45,5 +46,19 @@ def test_privacy_page(open_app, server, axe, watch, theme, viewport):
     app.expect("privacy.delete.sure")
     app.page.get_by_role("cell", name="refused.example").wait_for()
     app.page.evaluate(axe)
+    assert app.page.evaluate(RUN_AXE) == []
+    assert app.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(("theme", "viewport"), [("light", DESKTOP), ("dark", PHONE)])
+def test_agents_page(open_app, server, axe, theme, viewport):
+    app = open_app(server, color_scheme=theme, viewport=viewport, reduced_motion="reduce")
+    app.wait_live()
+    app.page.locator("[data-key=page-agents]").click()
+    app.expect("agents.gallery")
+    app.page.evaluate(axe)
+    assert app.page.evaluate(RUN_AXE) == []
+    app.page.locator("[data-key=show_made_3]").click()
+    app.expect("agents.form")
     assert app.page.evaluate(RUN_AXE) == []
     assert app.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

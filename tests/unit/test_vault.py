@@ -10,6 +10,7 @@ from onglet.agents.conversation import DONE, Conversation, new_id
 from onglet.engine.errors import Refused
 from onglet.vault import archive, schema
 from onglet.vault.history import UNDO_SECONDS, Folder, History
+from onglet.vault.shelf import Kept, Shelf
 from onglet.vault.store import FileStore, answered
 
 
@@ -255,3 +256,25 @@ def test_a_circle_in_a_file_does_not_hang(history, store):
     back = Conversation.from_rows(*run(history.read(made.id)))
     assert len(back.turns) <= 2
     back.show(back.shown)
+
+
+def test_agents_are_kept_thrown_away_and_brought_back(store):
+    shelf = Shelf(store)
+    run(schema.migrate(store))
+    for name in ("one", "two", "one"):
+        run(shelf.add(Kept(name, f'{{"name":"{name}"}}')))
+    assert {kept.id for kept in run(shelf.all())} == {"one", "two"}
+    run(shelf.delete("one"))
+    assert [kept.id for kept in run(shelf.all())] == ["two"]
+    run(shelf.restore("one"))
+    assert len(run(shelf.all())) == 2
+
+
+def test_a_file_from_before_agents_is_still_read(store):
+    run(schema.migrate(store))
+    conversation = ["c", "Title", None, 1.0, 2.0, None, None]
+    rows = {"folder": [], "conversation": [conversation], "turn": []}
+    before = {"kind": archive.KIND, "version": 1, "made": 1.0, "rows": rows}
+    assert run(archive.merge(store, json.dumps(before))) == 1
+    again = json.loads(run(archive.dump(store)))["rows"]
+    assert again["conversation"] == [[*conversation, None]] and again["agent"] == []

@@ -8,6 +8,7 @@ export const SECTIONS_STYLE = `
   h3 { font-size: 13px; font-weight: 600; color: var(--muted); margin: 22px 0 6px; }
   p { margin: 0 0 10px; font-size: 15px; }
   p.muted { color: var(--muted); font-size: 14px; }
+  p.full { white-space: pre-wrap; border-left: 3px solid var(--line); padding: 2px 0 2px 12px; }
   p.big { font-size: 20px; line-height: 1.35; }
   p.problem { border: 1px solid var(--wrong); border-radius: 10px; padding: 10px 12px; }
   dl { display: grid; grid-template-columns: minmax(96px, auto) 1fr; margin: 0 0 14px; font-size: 15px; }

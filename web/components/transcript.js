@@ -111,7 +111,7 @@ export class Transcript {
         "button",
         { type: "button", class: "try", onclick: () => this.tell({ kind: "ask", text }) },
         make("strong", {}, label),
-        make("span", {}, text),
+        label === text ? null : make("span", {}, text),
       );
     return make(
       "section",

@@ -3,6 +3,8 @@
 /** By the key's place, because Alt with a letter types another character on some keyboards. */
 const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat", "Alt+KeyH": "history", "Alt+KeyL": "lock" };
 
+const LONGEST_LINK = 33_000; // characters; Python refuses what is longer than 32,768
+
 /** @param {(name: string) => void} pressed */
 export function listenForShortcuts(pressed) {
   addEventListener("keydown", (event) => {
@@ -39,7 +41,27 @@ export function listenForFiles(dropped) {
 }
 
 /** The page that the address names. */
-export const pageNamed = () => location.hash.slice(1);
+export function pageNamed() {
+  keepLink();
+  return location.hash.slice(1);
+}
+
+let link = "";
+
+/** A link to an agent leaves the address as soon as it was seen; the page of agents takes it. */
+function keepLink() {
+  const text = location.hash.slice(1);
+  if (!text.startsWith("o1/")) return;
+  link = text.slice(0, LONGEST_LINK);
+  history.replaceState(history.state, "", "#agents");
+}
+
+/** The link that the address held, once. */
+export function takeLink() {
+  const taken = link;
+  link = "";
+  return taken;
+}
 
 /** Tells when the address names another page. */
 export function listenForPages(/** @type {(name: string) => void} */ named) {

@@ -3,8 +3,8 @@
  * a document can do. Each takes an object of arguments and returns plain data.
  */
 import { exportModel, room } from "./files.js";
-import { pageNamed } from "./gestures.js";
 import { approvals, approve, revoke } from "./hosts.js";
+import { pageNamed, takeLink } from "./gestures.js";
 import { ledger, timeline } from "./observe.js";
 import { readSeal, sealSession } from "./seal.js";
 import { deleteEverything, storageMap } from "./storage.js";
@@ -67,6 +67,8 @@ export function services(engine, model, store, { files, disk }) {
     recall: async (/** @type {{name: string}} */ { name }) => settings()[name] ?? null,
     restart_engine: async (/** @type {any} */ change) => engine.restart(change),
     page: async () => pageNamed(),
+    take_link: async () => takeLink(),
+    address: async () => location.origin + location.pathname,
     go_to: async (/** @type {{page: string}} */ { page }) => void (location.hash = page),
     reload: async () => location.reload(),
     use_new_build: useNewBuild,

@@ -9,6 +9,8 @@ import secrets
 import time
 from dataclasses import asdict, dataclass, field
 
+from onglet.agents import links
+from onglet.agents.config import Agent
 from onglet.agents.thoughts import Parts, split
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done
@@ -85,6 +87,7 @@ class Conversation:
     created: float = 0.0  # seconds since 1970
     tree: dict[str, Turn] = field(default_factory=dict)  # all branches, oldest first
     shown: str | None = None  # the last turn of the branch that is shown
+    agent: Agent | None = None  # who answers in it; None: the settings of the tab
 
     @property
     def turns(self) -> list[Turn]:
@@ -156,13 +159,16 @@ class Conversation:
     def to_row(self) -> dict:
         """As the store keeps it (vault/schema.py), changed now."""
         names = ("id", "title", "created", "shown")
-        return {**{name: getattr(self, name) for name in names}, "changed": time.time()}
+        agent = self.agent and self.agent.canonical()
+        kept = {name: getattr(self, name) for name in names}
+        return {**kept, "changed": time.time(), "agent": agent}
 
     @classmethod
     def from_rows(cls, row: dict, turns: list[dict]) -> "Conversation":
         tree = {each["id"]: Turn.from_row(each) for each in turns}
         shown = row["shown"] if row["shown"] in tree else next(reversed(tree), None)
-        return cls(row["id"], row["title"], row["created"], tree, shown)
+        agent = links.from_text(row["agent"]) if row["agent"] else None
+        return cls(row["id"], row["title"], row["created"], tree, shown, agent)
 
 
 def title_of(question: str) -> str:

@@ -3,6 +3,7 @@
 Knows nothing of screens; the engine may be a stand-in.
 """
 
+import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -30,6 +31,7 @@ class Settings:
     sampling: Sampling = BEST
     max_tokens: int = 512
     instructions: str = "Give short, clear, correct answers."
+    form: dict | None = None  # a JSON schema that the answer keeps
 
     def value(self, name: str) -> Any:
         """One setting, of the sampling or of the answer."""
@@ -73,6 +75,8 @@ async def answer(
     prompt = chat_template.render(
         model.chat_template, messages, bos=marks.get("bos") or "", eos=marks.get("eos") or ""
     )
+    if settings.form and thoughts.begins(prompt):
+        prompt += f"\n\n{thoughts.CLOSE}\n\n"  # a form leaves no room for thoughts
     if thoughts.begins(prompt) and not begun:
         yield Tokens(id=0, text=thoughts.OPEN, count=0)
     elif thoughts.begins(prompt):
@@ -82,8 +86,17 @@ async def answer(
         settings.draw(differently),
         max_tokens=settings.max_tokens,
         conversation=conversation,
+        grammar=form_of(settings.form),
         on_progress=on_progress,
     )
     async with aclosing(words):
         async for word in words:
             yield word
+
+
+def form_of(form: dict | None) -> dict | None:
+    """The engine's grammar for a form. Keys come in the order of the alphabet, as in a link: the
+    same agent gives the same answer wherever it comes from."""
+    return (
+        {"kind": "json", "schema": json.loads(json.dumps(form, sort_keys=True))} if form else None
+    )

@@ -128,17 +128,25 @@ class ChatPage:
 
     def relabel(self) -> None:
         """Says everything again, in the language of now."""
-        tries = [{"label": say(f"try.{n}.label"), "text": say(f"try.{n}.text")} for n in TRIES]
-        welcome = {name: say(f"try.{name}") for name in ("heading", "note")}
         self.chat.param.update(
             labels={name: say(key) for name, key in LABELS.items()},
-            welcome={**welcome, "sentence": say("app.sentence"), "tries": tries},
+            welcome=self._welcome(),
         )
         self._draw_notices()
         self._draw_locked()
         self._status()
         if self.session.conversation.turns:
             self._draw_turns()
+
+    def _welcome(self) -> dict:
+        """What stands where no question was asked yet: of the app, or of the agent that answers."""
+        if agent := self.session.conversation.agent:
+            tries = [{"label": opening, "text": opening} for opening in agent.openings]
+            heading = say("agents.answers", name=agent.name)
+            return {"heading": heading, "note": "", "sentence": agent.purpose, "tries": tries}
+        tries = [{"label": say(f"try.{n}.label"), "text": say(f"try.{n}.text")} for n in TRIES]
+        welcome = {name: say(f"try.{name}") for name in ("heading", "note")}
+        return {**welcome, "sentence": say("app.sentence"), "tries": tries}
 
     # What is pressed
 
@@ -328,6 +336,8 @@ class ChatPage:
         last = self.session.conversation.last
         self._flow = Flow()
         self._flow.add(last.parts().said if last else "")
+        if not drawn and self.chat.welcome != self._welcome():
+            self.chat.welcome = self._welcome()
         self.chat.tell("turns", turns=drawn)
         self._status()
 

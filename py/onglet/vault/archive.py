@@ -14,8 +14,9 @@ from onglet.vault.store import Statement, Store
 KIND = "onglet"
 TABLES = {
     "folder": ("id", "name", "created"),
-    "conversation": ("id", "title", "folder", "created", "changed", "deleted", "shown"),
+    "conversation": ("id", "title", "folder", "created", "changed", "deleted", "shown", "agent"),
     "turn": ("id", "conversation", "parent", "question", "answer", "state", "created", "ended"),
+    "agent": ("id", "document", "created", "deleted"),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "created": (int, float),
@@ -24,8 +25,10 @@ TYPES: dict[str, tuple[type, ...]] = {
     "folder": (str, type(None)),
     "parent": (str, type(None)),
     "shown": (str, type(None)),
+    "agent": (str, type(None)),
 }
-ORDER = {"folder": "id", "conversation": "id", "turn": "number"}
+ORDER = {"folder": "id", "conversation": "id", "turn": "number", "agent": "id"}
+WITH_AGENTS = 2  # the version of the tables from which on there are agents
 CHUNK = 400  # rows a statement
 STATES = ("waiting", "writing", "done")
 
@@ -64,7 +67,7 @@ def checked(text: str) -> dict[str, list[list]]:
         raise Refused("damaged_file")
     if whole["version"] > VERSION:
         raise Refused("newer_file")
-    rows = whole.get("rows")
+    rows = older(whole.get("rows")) if whole["version"] < WITH_AGENTS else whole.get("rows")
     if not isinstance(rows, dict) or set(rows) != set(TABLES):
         raise Refused("damaged_file")
     for table, names in TABLES.items():
@@ -77,6 +80,15 @@ def checked(text: str) -> dict[str, list[list]]:
     if not all(row[2] in folders for row in rows["conversation"]):
         raise Refused("damaged_file")
     return rows
+
+
+def older(rows: Any) -> Any:
+    """The rows of a file from before there were agents, as they would be now."""
+    if not isinstance(rows, dict) or not isinstance(rows.get("conversation"), list):
+        return rows
+    if "agent" in rows or not all(isinstance(row, list) for row in rows["conversation"]):
+        return None
+    return {**rows, "conversation": [[*row, None] for row in rows["conversation"]], "agent": []}
 
 
 def fits(row: Any, names: tuple[str, ...]) -> bool:
@@ -104,6 +116,7 @@ def is_end(text: str) -> bool:
 
 
 NEWER = {
+    "agent": "ON CONFLICT (id) DO NOTHING",
     "folder": "ON CONFLICT (id) DO NOTHING",
     "conversation": """ON CONFLICT (id) DO UPDATE SET title = excluded.title,
         folder = excluded.folder, changed = excluded.changed, shown = excluded.shown,

@@ -14,9 +14,10 @@ LISTED = 500  # conversations in one list
 UNDO_SECONDS = 60.0  # what was thrown away longer ago is deleted at the next start
 INTERRUPTED_SECONDS = 86_400.0  # an answer cut short earlier is not brought up by itself
 
+ABOUT = ("id", "title", "created", "changed", "shown", "agent")
 TURN_COLUMNS = ("id", "conversation", "parent", "question", "answer", "state", "created", "ended")
-SAVE_CONVERSATION = """INSERT INTO conversation (id, title, created, changed, shown)
-    VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+SAVE_CONVERSATION = """INSERT INTO conversation (id, title, created, changed, shown, agent)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     changed = excluded.changed, shown = excluded.shown, deleted = NULL"""
 SAVE_TURN = f"""INSERT INTO turn ({", ".join(TURN_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET question = excluded.question, answer = excluded.answer,
@@ -57,7 +58,7 @@ class History:
 
     async def save(self, conversation: dict[str, Any], turn: dict[str, Any]) -> None:
         """Keeps one turn and what it changed of its conversation; a title that is there stays."""
-        about = [conversation[name] for name in ("id", "title", "created", "changed", "shown")]
+        about = [conversation[name] for name in ABOUT]
         row = [turn[name] for name in TURN_COLUMNS]
         await self.store.write([SAVE_CONVERSATION, *about], [SAVE_TURN, *row])
 
@@ -67,15 +68,14 @@ class History:
 
     async def read(self, id: str) -> tuple[dict, list[dict]] | None:
         """A conversation and its turns, oldest first; None where there is none (any more)."""
-        names = ("id", "title", "created", "changed", "shown")
-        about = f"SELECT {', '.join(names)} FROM conversation WHERE id = ? AND deleted IS NULL"
+        about = f"SELECT {', '.join(ABOUT)} FROM conversation WHERE id = ? AND deleted IS NULL"
         columns = ", ".join(TURN_COLUMNS)
         turns = f"SELECT {columns} FROM turn WHERE conversation = ? ORDER BY number"
         found, rows = await self.store.read([about, id], [turns, id])
         if not found:
             return None
         listed = [dict(zip(TURN_COLUMNS, row, strict=True)) for row in rows]
-        return dict(zip(names, found[0], strict=True)), listed
+        return dict(zip(ABOUT, found[0], strict=True)), listed
 
     async def recent(self) -> list[Entry]:
         """The conversations, the one that changed last first."""

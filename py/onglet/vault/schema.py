@@ -46,6 +46,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
                 VALUES (new.number, new.question, new.answer);
         END""",
     ),
+    (
+        "ALTER TABLE conversation ADD COLUMN agent TEXT",  # canonical, agents/config.py
+        """CREATE TABLE agent (
+            id TEXT PRIMARY KEY,   -- its hash
+            document TEXT NOT NULL, created REAL NOT NULL, deleted REAL) STRICT""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

@@ -1,0 +1,251 @@
+"""The agents page: what comes with the site, what is kept here, and what a link proposes. A link is
+shown whole before anything of it can be used; showing it loads, keeps and runs nothing.
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from onglet import words
+from onglet.agents import config, gallery, links
+from onglet.agents.config import Agent
+from onglet.components import Paper
+from onglet.engine.errors import Refused
+from onglet.sheets.side import buttons, plain, text
+from onglet.vault.shelf import Kept, Shelf
+from onglet.words import explain, number, say, size
+
+TITLE, ICON, PLACE = "agents.title", "agent", 20
+
+
+def view(app: Any) -> Paper:
+    """Builds the page."""
+    return AgentsPage(app).paper
+
+
+class AgentsPage:
+    def __init__(self, app: Any):
+        self.app = app
+        self.session = app.session
+        self.paper = Paper(sizing_mode="stretch_both", margin=0)
+        self.kept: list[Agent] = []
+        self.proposed: Agent | None = None  # what a link holds, until somebody decides
+        self.problem: Refused | None = None
+        self.link = ""  # the link that was asked for
+        self.link_copied = True
+        self.thrown_away: Agent | None = None
+        self.paper.hear(
+            open_link=lambda message: self._open(message["link"]),
+            use=lambda _: self._use(self.proposed),
+            keep=lambda _: app.run(self._keep()),
+            share=lambda _: app.run(self._share(self.proposed)),
+            dismiss=lambda _: self._propose(None),
+            undo=lambda _: app.run(self._undo()),
+        )
+        self.session.keeper.on("state", lambda _: app.run(self._read()))
+        self.session.keeper.on("history", lambda _: app.run(self._read()))
+        app.on_language(self.relabel)
+        app.on_shown("agents", lambda: app.run(self._look()))
+        self.relabel()
+
+    def relabel(self) -> None:
+        self.paper.labels = {"title": say("agents.heading")}
+        self.draw()
+
+    # What is pressed, and what comes from outside
+
+    async def _look(self) -> None:
+        """Takes the link that the address held, if it held one."""
+        if fragment := await self.app.bridge.call("take_link"):
+            self._open(fragment)
+        await self._read()
+
+    def _open(self, address: str) -> None:
+        """Shows what a link proposes, or why it cannot be read."""
+        try:
+            agent = links.opened(address.strip().rpartition("#")[2])
+        except Refused as refused:
+            self._propose(None)
+            self.problem = refused
+            self.draw()
+        else:
+            self._propose(agent)
+
+    def _propose(self, agent: Agent | None) -> None:
+        self.proposed, self.problem, self.link, self.thrown_away = agent, None, "", None
+        self.draw()
+        self.paper.tell("focus")
+
+    def _use(self, agent: Agent | None) -> None:
+        if agent:
+            self.session.use_agent(agent)
+            self.app.go_to("chat")
+
+    async def _share(self, agent: Agent | None) -> None:
+        if agent:
+            base = await self.app.bridge.call("address")
+            self.link = f"{base}#{links.link(agent)}"
+            self.link_copied = await self.app.bridge.call("copy_text", text=self.link)
+            self.draw()
+
+    # What is kept
+
+    def _shelf(self) -> Shelf | None:
+        keeper = self.session.keeper
+        return Shelf(keeper.store) if keeper.history and keeper.store else None
+
+    async def _read(self) -> None:
+        """Reads what is kept; a row that is no agent (any more) is left out."""
+        self.kept, shelf = [], self._shelf()
+        for kept in await shelf.all() if shelf else []:
+            try:
+                self.kept.append(links.from_text(kept.document))
+            except Refused:
+                continue
+        self.draw()
+
+    async def _keep(self) -> None:
+        agent, shelf = self.proposed, self._shelf()
+        if not agent or not shelf:
+            return
+        await shelf.add(Kept(agent.hash, agent.canonical()))
+        await self._read()
+
+    async def _delete(self, agent: Agent) -> None:
+        if shelf := self._shelf():
+            await shelf.delete(agent.hash)
+            self._propose(None)
+            self.thrown_away = agent
+            await self._read()
+
+    async def _undo(self) -> None:
+        if (agent := self.thrown_away) and (shelf := self._shelf()):
+            self.thrown_away = None
+            await shelf.restore(agent.hash)
+            await self._read()
+
+    # What is shown
+
+    def draw(self) -> None:
+        told = [*self._problem(), *(self._proposal() if self.proposed else self._lists())]
+        if told != self.paper.sections:
+            self.paper.sections = told
+
+    def _problem(self) -> list[dict]:
+        if not self.problem:
+            return []
+        words_ = explain(self.problem.code, self.problem.values)
+        return [{"kind": "text", "text": words_, "look": "problem"}]
+
+    def _lists(self) -> list[dict]:
+        told = [text("agents.meaning")]
+        if self.thrown_away:
+            told += [text("agents.deleted", name=self.thrown_away.name), plain(undo="chat.undo")]
+        if self.kept:
+            told += [title("agents.kept"), *self._entries("kept", self.kept)]
+        told += [title("agents.gallery")]
+        told += self._entries("made", gallery.agents(words.spoken()))
+        field = {"name": "link", "label": say("agents.link"), "type": "text", "autocomplete": "off"}
+        form = {"kind": "form", "name": "open_link", "button": say("agents.open")}
+        return [*told, title("agents.got"), {**form, "hint": say("agents.safe"), "fields": [field]}]
+
+    def _entries(self, where: str, agents: list[Agent]) -> list[dict]:
+        told = []
+        for place, agent in enumerate(agents):
+            keys = {f"use_{where}_{place}": "agents.use", f"show_{where}_{place}": "agents.show"}
+            use, show = keys
+            self.paper.hear(
+                **{
+                    use: lambda _, agent=agent: self._use(agent),
+                    show: lambda _, agent=agent: self._propose(agent),
+                }
+            )
+            row = [agent.name, agent.purpose, ""]
+            told += [{"kind": "rows", "rows": [row]}, plain(**keys)]
+        return told
+
+    def _proposal(self) -> list[dict]:
+        """All that is in an agent, before anything of it can be used."""
+        agent = self.proposed
+        here = agent in self.kept
+        told = [title_of(agent.name), text("agents.here" if here else "agents.before", "muted")]
+        told += [{"kind": "rows", "rows": self._facts(agent)}, title("agents.instructions")]
+        told += [{"kind": "text", "text": agent.instructions or say("agents.none"), "look": "full"}]
+        if agent.openings:
+            told += [title("agents.openings"), {"kind": "list", "items": list(agent.openings)}]
+        if agent.form:
+            told.append(title("agents.form"))
+            told.append({"kind": "text", "text": pretty(agent.form), "look": "full code"})
+        told += self._changes(agent)
+        choice = {"use": "agents.use"}
+        if self._shelf() and not here:
+            choice |= {"keep": "agents.keep"}
+        told.append(buttons(**choice, share="agents.share", dismiss="agents.back"))
+        if here:
+            self.paper.hear(delete=lambda _: self.app.run(self._delete(agent)))
+            told.append(plain(delete="agents.delete"))
+        if self.link:
+            copied = "agents.copied" if self.link_copied else "agents.copy_it"
+            told += [text(copied, "muted", count=len(self.link))]
+            told += [{"kind": "text", "text": self.link, "look": "code"}]
+        return told
+
+    def _facts(self, agent: Agent) -> list[list[str]]:
+        numbers = {**asdict(agent.sampling), "max_tokens": agent.max_tokens}
+        choice = ", ".join(f"{name} {number(value, 2)}" for name, value in numbers.items())
+        choice = choice.replace(".00", "").replace(",00", "")
+        tools = ", ".join(agent.tools)
+        rows = [
+            [say("agents.purpose"), agent.purpose or say("agents.none"), ""],
+            [say("agents.model"), self._model(agent), ""],
+            [say("agents.sampling"), choice, ""],
+            [
+                say("agents.tools"),
+                say("agents.tools.asked", tools=tools) if tools else say("agents.no_tools"),
+                "",
+            ],
+            [say("agents.hash"), agent.hash, "code"],
+        ]
+        if agent.model:
+            rows.insert(2, [say("agents.model.hash"), agent.model.sha256, "code"])
+        if agent.language:
+            rows.append([say("agents.language"), words.TABLES[agent.language]["language.name"], ""])
+        if agent.parent:
+            rows.append([say("agents.parent"), agent.parent, "code"])
+        return rows
+
+    def _model(self, agent: Agent) -> str:
+        if not agent.model:
+            return say("agents.any_model")
+        model = agent.model
+        weight = size(model.file_bytes)
+        parts = (model.name, model.architecture, model.quantization, weight, model.licence)
+        return ", ".join((*parts, model.source) if model.source else parts)
+
+    def _changes(self, agent: Agent) -> list[dict]:
+        """How it differs from its parent, where that one is here."""
+        known = [*self.kept, *gallery.agents("en"), *gallery.agents("fr")]
+        parent = next((each for each in known if each.hash == agent.parent), None)
+        if not parent:
+            return []
+        rows = [
+            [name, f"{shown(before)} → {shown(after)}", ""]
+            for name, before, after in config.difference(parent, agent)
+        ]
+        return [title("agents.changes"), {"kind": "rows", "rows": rows}]
+
+
+def title(key: str) -> dict:
+    return title_of(say(key))
+
+
+def title_of(words_: str) -> dict:
+    return {"kind": "title", "text": words_}
+
+
+def shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def pretty(form: dict) -> str:
+    return json.dumps(form, ensure_ascii=False, indent=2)
