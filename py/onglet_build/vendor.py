@@ -38,7 +38,7 @@ class Package:
     `keep`, `python` and the keys of `site` are patterns of archive members (`*` crosses folders);
     `without` takes members away from `python`. `site` says in which folder of dist/ a member goes
     (`code:` before it: into the folder of the site's own code). `mends` corrects a fault of a text
-    member: what stands there exactly once, and what is written instead (docs/decisions.md says why).
+    member: what stands there exactly once, and what is written instead.
     """
 
     package: str

@@ -12,19 +12,13 @@ NAMES = {
         "sentence": ("One sentence", "Answers in one short sentence."),
         "child": ("Simple words", "Explains a thing as to a child, with one example."),
         "feeling": ("Mood of a text", "Says whether a text is positive, negative or neutral."),
-        "contact": ("Contact card", "Takes name, phone and e-mail out of a text, as JSON."),
     },
     "fr": {
         "sentence": ("Une phrase", "Répond en une seule phrase courte (en anglais)."),
         "child": ("Mots simples", "Explique comme à un enfant, avec un exemple (en anglais)."),
         "feeling": ("Humeur d’un texte", "Dit si un texte anglais est positif, négatif ou neutre."),
-        "contact": (
-            "Carte de contact",
-            "Tire d’un texte anglais nom, téléphone, courriel (JSON).",
-        ),
     },
 }
-WORD = {"type": "string"}
 COPYING = replace(BEST, repeat_penalty=1.0)  # what is copied repeats what was said
 MADE = {
     "sentence": {
@@ -46,17 +40,6 @@ MADE = {
             "type": "object",
             "properties": {"feeling": {"enum": ["positive", "negative", "neutral"]}},
             "required": ["feeling"],
-        },
-    },
-    "contact": {
-        "instructions": "Copy the name, the phone number and the e-mail address from the text.",
-        "max_tokens": 96,
-        "sampling": COPYING,
-        "openings": ("Call Mary Miller at 555-0142 or write to mary@example.org.",),
-        "form": {
-            "type": "object",
-            "properties": {"name": WORD, "phone": WORD, "email": WORD},
-            "required": ["name", "phone", "email"],
         },
     },
 }
