@@ -48,6 +48,7 @@ export function services(engine, model, store, { files, disk }) {
     delete_everything: () => deleteEverything(() => {
       store.stop();
       engine.stop();
+      files.end();
     }),
     site_model: async () => model,
     pick_model_file: () => disk.pick(),
