@@ -18,6 +18,7 @@ from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.client import Engine
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done, Load, Loaded, Progress, Sampling, Tokens
+from onglet.library import fit
 from onglet.vault.keeper import Keeper
 
 LOG = logging.getLogger(__name__)
@@ -137,6 +138,7 @@ class Session:
         self._knows_model.set()
         self._beside(self._keep(bridge))
         self.facts = await bridge.call("facts")
+        self.engine.memory = fit.engine_memory(self.tab_memory)
         self.online = self.facts["online"]
         self._tell("facts", self.facts)
         self._outside("ledger", await bridge.call("ledger"))
@@ -191,6 +193,12 @@ class Session:
     def site_hash(self) -> str:
         """The sha256 of the model that comes with the site: a folder of its address."""
         return self._site_source["path"].split("/")[-2] if self._site_source else ""
+
+    @property
+    def tab_memory(self) -> int | None:
+        """Bytes that this tab may take; None where the browser does not tell the device's."""
+        gigabytes = self.facts.get("memory")
+        return fit.tab_memory(gigabytes * (1 << 30)) if gigabytes else None
 
     async def unload(self) -> None:
         """Ends the model's workers and gives their memory back."""

@@ -58,7 +58,7 @@ def test_agents_page(open_app, server, axe, theme, viewport):
     app.expect("agents.gallery")
     app.page.evaluate(axe)
     assert app.page.evaluate(RUN_AXE) == []
-    app.page.locator("[data-key=show_made_3]").click()
+    app.page.locator("[data-key=show_made_2]").click()
     app.expect("agents.form")
     assert app.page.evaluate(RUN_AXE) == []
     assert app.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

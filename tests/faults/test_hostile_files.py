@@ -7,6 +7,7 @@ import pytest
 
 from onglet.words import TABLES
 from onglet_build import tiny_model, vendor
+from onglet_build.driver import App
 
 QUESTION = "What is the capital of France?"
 
@@ -45,6 +46,18 @@ FILES = {
     zip_renamed: "not_gguf",
     empty: "empty_file",
 }
+
+
+def test_a_device_with_too_little_memory_refuses_a_file_before_it_is_read(new_context, server):
+    context = new_context(server)
+    half = "Object.defineProperty(Navigator.prototype, 'deviceMemory', { get: () => 0.5 })"
+    context.add_init_script(half)
+    app = App(context.new_page(), server.url).open().wait_live().wait_model()
+    app.page.wait_for_function("() => onglet.facts?.memory === 0.5")
+    assert app.choose_model(vendor.model_file()).get("code") == "too_big"
+    app.expect("error.too_big")
+    app.page.keyboard.press("Escape")
+    assert "Paris" in app.ask(QUESTION).text
 
 
 def test_each_bad_file_gets_its_sentence(app_page, tmp_path):

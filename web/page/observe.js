@@ -5,6 +5,8 @@
  */
 /** @typedef {Record<string, number>} Timeline milliseconds since navigation start */
 
+const SAME_REFUSAL = 100; // milliseconds
+
 /** @type {Map<string, ((value: any) => void)[]>} */
 const listeners = new Map();
 /** @type {Timeline} */
@@ -58,11 +60,11 @@ export function keepLedger(listener) {
     if (data?.kind === "refused") refused(data.host);
   });
   // One refusal is told once for each policy that it violates (the document's and the header's).
-  let told = "";
+  let told = { uri: "", at: -Infinity };
   addEventListener("securitypolicyviolation", ({ blockedURI, disposition, timeStamp }) => {
-    const refusal = `${blockedURI} ${Math.round(timeStamp / 100)}`;
-    if (disposition !== "enforce" || !isElsewhere(blockedURI) || refusal === told) return;
-    told = refusal;
+    if (disposition !== "enforce" || !isElsewhere(blockedURI)) return;
+    if (blockedURI === told.uri && timeStamp - told.at < SAME_REFUSAL) return;
+    told = { uri: blockedURI, at: timeStamp };
     refused(new URL(blockedURI).host);
   });
   // Without a service worker the page still sees what it fetched itself.

@@ -89,9 +89,7 @@ class ModelsPage:
         await self.shelf.open(address, await self._machine())
 
     async def _machine(self) -> fit.Machine:
-        gigabytes = self.session.facts.get("memory")
-        device = gigabytes * (1 << 30) if gigabytes else None
-        return fit.Machine(fit.tab_memory(device), work_rate=await self.session.work_rate())
+        return fit.Machine(self.session.tab_memory, work_rate=await self.session.work_rate())
 
     async def _get(self, wanted: dict) -> None:
         await self.shelf.download(wanted)
