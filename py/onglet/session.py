@@ -189,6 +189,13 @@ class Session:
     def load_site_model(self) -> None:
         self.load(self._site_source)
 
+    def load_kept(self, sha256: str) -> None:
+        """Loads the site's own model, or one that is kept on this device."""
+        if sha256 == self.site_hash:
+            self.load_site_model()
+        else:
+            self.load({"kind": "stored", "sha256": sha256})
+
     @property
     def site_hash(self) -> str:
         """The sha256 of the model that comes with the site: a folder of its address."""
@@ -416,8 +423,7 @@ class Session:
         self.new_chat(agent=agent)
         wanted = agent.model.sha256 if agent.model else ""
         if wanted and not (self.loaded and self.loaded.card.get("sha256") == wanted):
-            of_site = wanted in self._site_source["path"]
-            self.load(self._site_source if of_site else {"kind": "stored", "sha256": wanted})
+            self.load_kept(wanted)
 
     @property
     def answering(self) -> loop.Settings:

@@ -96,10 +96,9 @@ class ModelsPage:
 
     async def _use(self, name: str) -> None:
         """Loads a kept model, or a file on the disk after the person gave it again."""
-        if name == self.session.site_hash:
-            self.session.load_site_model()
-        elif any(model["sha256"] == name for model in self.shelf.models):
-            self.session.load({"kind": "stored", "sha256": name})
+        kept = any(model["sha256"] == name for model in self.shelf.models)
+        if kept or name == self.session.site_hash:
+            self.session.load_kept(name)
         elif source := await self.shelf.reopen(name):
             self.session.load(source)
 
