@@ -26,6 +26,13 @@ class Engine:
         prepared = next(site.glob("models/*/prepared.json"))
         self.model = {"kind": "site", "path": str(prepared.relative_to(site))}
 
+    @classmethod
+    def opened(cls, page, url: str, site: Path) -> "Engine":
+        """The engine's page, opened in `page`; its worker is not started yet."""
+        page.goto(url)
+        page.wait_for_function("globalThis.engine")
+        return cls(page, site)
+
     def run(self, script: str, *arguments):
         """Runs the body of an async JavaScript function of `a`, the arguments."""
         return self.page.evaluate(f"async (a) => {{ {script} }}", list(arguments))

@@ -38,9 +38,7 @@ def open_engine(host, new_context, site):
     def open_page(isolated: bool = True, on: Loopback | None = None, **options) -> Engine:
         server = on or host(isolated)
         page = new_context(server).new_page()
-        page.goto(server.url)
-        page.wait_for_function("globalThis.engine")
-        engine = Engine(page, site)
+        engine = Engine.opened(page, server.url, site)
         engine.start(**options)
         return engine
 

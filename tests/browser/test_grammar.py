@@ -34,9 +34,7 @@ FREE |= {"repeat_penalty": 1.3, "repeat_last_n": 64}
 def engine(site, new_context):
     with Loopback({"/": PAGE, "/site/": site}, headers=HEADERS) as host:
         page = new_context(host).new_page()
-        page.goto(host.url)
-        page.wait_for_function("globalThis.engine")
-        started = Engine(page, site)
+        started = Engine.opened(page, host.url, site)
         started.start()
         assert started.load()["kind"] == "loaded"
         yield started

@@ -42,9 +42,7 @@ def open_engine(site, new_context):
 
         def open_page() -> Engine:
             page = context.new_page()
-            page.goto(server.url)
-            page.wait_for_function("globalThis.engine")
-            engine = Engine(page, site)
+            engine = Engine.opened(page, server.url, site)
             engine.start()
             assert engine.load()["kind"] == "loaded"
             return engine
