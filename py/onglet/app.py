@@ -163,6 +163,7 @@ class App:
         self.theme = await bridge.call("recall", name="theme") or "system"
         self.bar.theme = self.theme
         await self.session.start(bridge)
+        bridge.listen()
 
     # Pages
 

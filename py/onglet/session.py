@@ -336,7 +336,7 @@ class Session:
             self._tell("turns")
         elif self.keeper.history and not self._restored:
             self._restored = True
-            self._beside(self._restore())
+            self._beside(self._restore(self.conversation))
 
     async def _forget(self, conversation: str | None = None) -> None:
         """Deletes what the engine keeps of a conversation, or of all."""
@@ -345,14 +345,16 @@ class Session:
         except Refused as refused:
             LOG.info("not forgotten: %s", refused)
 
-    async def _restore(self) -> None:
-        """Shows what this tab showed before it went away, else an answer that was cut short."""
+    async def _restore(self, empty: Conversation) -> None:
+        """Shows what this tab showed before it went away, else an answer that was cut short;
+        nothing if the person has begun something else than `empty` meanwhile."""
         history = self.keeper.history
         try:
             place = await self.bridge.call("recall_place")
             place = place or await history.interrupted(time.time() - QUIET)
-            if place and not self.conversation.tree:
-                await self.open_conversation(place)
+            found = await history.read(place) if place else None
+            if found and self.conversation is empty and not empty.tree:
+                self._show(Conversation.from_rows(*found))
         except (Refused, ServiceFailed) as error:
             LOG.warning("not restored: %s", error)
 
@@ -415,6 +417,7 @@ class Session:
     def new_chat(self, undo: bool = True, agent: Agent | None = None) -> None:
         self.stop()
         self._before = self.conversation if undo else None
+        self._restored = True  # whoever begins anew does not want to be led back
         self._show(Conversation(agent=agent))
 
     def use_agent(self, agent: Agent) -> None:

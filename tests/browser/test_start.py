@@ -38,6 +38,11 @@ def expect_model_sheet(page, language: str = "en") -> None:
     page.get_by_role("heading", name=title, exact=True).wait_for(timeout=MILLISECONDS)
 
 
+def expect_history(page) -> None:
+    """The drawer at the left, which another one may cover."""
+    page.locator("h2").get_by_text(TABLES["en"]["history.title"]).wait_for(timeout=MILLISECONDS)
+
+
 @pytest.mark.parametrize("query", WAYS.values(), ids=WAYS)
 def test_a_click_goes_to_python_and_comes_back(open_page, query):
     page = open_page(query)
@@ -68,10 +73,12 @@ def test_what_a_person_does_before_python_is_awake_is_not_lost(new_context, site
         page = new_context(host, service_workers="block").new_page()
         page.goto(host.url + WAYS["from the snapshot"])
         wait_for(page, PRERENDERED)
+        page.keyboard.press("Alt+KeyH")
         open_model_sheet(page)
         assert page.evaluate("() => onglet.timeline.live") is None
         host.delay = 0
         expect_model_sheet(page)
+        expect_history(page)
 
 
 def test_a_cut_snapshot_is_no_reason_to_stop(new_context, site, tmp_path):
@@ -92,3 +99,38 @@ def test_the_first_picture_has_the_right_theme(open_page, scheme):
     wait_for(page, PRERENDERED)
     drawn = f"() => document.querySelector('#app > *').shadowRoot.querySelector('.mui-{scheme}')"
     assert page.evaluate(f"() => ({drawn})() !== null")
+
+
+# Opens the drawer at the left when React has drawn it and is about to listen to its `open`.
+OPEN_EARLY = """(() => {
+  const attach = Element.prototype.attachShadow
+  Element.prototype.attachShadow = function (options) {
+    const shadow = attach.call(this, options)
+    new MutationObserver(prepare).observe(shadow, { childList: true, subtree: true })
+    return shadow
+  }
+  function prepare() {
+    const models = (globalThis.Bokeh?.documents ?? []).flatMap((each) => [...each.all_models])
+    const drawer = models.find(({ data }) => data?.attributes.anchor === "left" && "open" in data.attributes)
+    if (!drawer || Object.hasOwn(drawer, "watch")) return
+    const watch = drawer.watch
+    drawer.watch = function (view, name, ...rest) {
+      if (name === "open" && !globalThis.openedEarly) {
+        globalThis.openedEarly = true
+        drawer.data.setv({ open: true })
+      }
+      return watch.call(this, view, name, ...rest)
+    }
+  }
+})()
+"""
+
+
+def test_a_change_between_drawing_and_listening_is_seen(new_context, server):
+    """React listens a moment after it has drawn; a patch of that moment was never shown."""
+    context = new_context(server, service_workers="block")
+    context.add_init_script(OPEN_EARLY)
+    page = context.new_page()
+    page.goto(server.url + WAYS["from the snapshot"], wait_until="commit")
+    wait_for(page, "() => globalThis.openedEarly")
+    expect_history(page)

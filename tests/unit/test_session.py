@@ -5,9 +5,12 @@ import functools
 
 import pytest
 
-from onglet.agents.conversation import DONE, WAITING
+from onglet.agents.conversation import DONE, WAITING, Conversation
 from onglet.browser.bridge import StandIn
 from onglet.session import Session
+from onglet.vault.history import History
+from onglet.vault.schema import migrate
+from onglet.vault.store import FileStore
 
 TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
 SITE = {"kind": "site", "path": "models/x/prepared.json"}
@@ -45,12 +48,15 @@ class Tab:
 
     def __init__(self, loading=True):
         self.restarts = []
+        self.place = ""
         services = {
             "site_model": lambda: {"path": SITE["path"], "loading": loading},
             "facts": lambda: FACTS,
             "ledger": lambda: LEDGER,
             "restart_engine": lambda **change: self.restarts.append(change),
             "pick_model_file": lambda: {"key": "k", "name": "a.gguf", "bytes": 1},
+            "recall_place": lambda: self.place,
+            "keep_place": lambda value: None,
         }
         self.bridge = StandIn(**services)
         self.session = Session()
@@ -297,6 +303,32 @@ async def test_new_chat_and_undo():
     assert tab.last is None
     tab.session.undo_new_chat()
     assert tab.last.answer == "1"
+
+
+@pytest.mark.parametrize("begun", ["before", "while", "not"])
+def test_a_tab_comes_back_to_its_place_unless_something_new_is_begun(begun):
+    """The store opens after the page is live: a new chat of that moment stays."""
+
+    @plays
+    async def come_back():
+        store = FileStore()
+        await migrate(store)
+        kept = Conversation()
+        turn = kept.ask("One?")
+        await History(store).save(kept.to_row(), turn.to_row(kept.id))
+        tab = await Tab().start()
+        tab.place = kept.id
+        if begun == "before":
+            tab.session.new_chat()
+        tab.session.keeper.history = History(store)
+        tab.session.keeper._tell("state")
+        if begun == "while":
+            tab.session.new_chat()
+        await settle()
+        assert len(tab.session.conversation.turns) == (1 if begun == "not" else 0)
+        store.close()
+
+    come_back()
 
 
 @plays

@@ -26,10 +26,13 @@ class Bridge(Protocol):
         """Asks the page for a service by name and returns its plain answer."""
 
     def on_event(self, name: str, listener: Listener) -> None:
-        """Calls `listener` with the value of each event of that name from now on.
+        """Calls `listener` with the value of each event of that name, after `listen`.
 
         `engine_restarted` has the value True, or False when the engine is given up.
         """
+
+    def listen(self) -> None:
+        """Everybody is there: hands over the events that have waited, and all that follow."""
 
     def send_to_engine(self, message: dict) -> None:
         """Posts one engine message (plain data)."""
@@ -62,6 +65,7 @@ class PageBridge:
         self._js = js
         self._listeners = Listeners()
         self._engine_listeners = Listeners()
+        self._waiting: list[Any] | None = []  # events, until `listen`
         self._answers: dict[int, asyncio.Future] = {}
         self._ids = itertools.count(1)
         self._engine_proxy = create_proxy(self._hear_engine)
@@ -85,6 +89,11 @@ class PageBridge:
     def on_event(self, name: str, listener: Listener) -> None:
         self._listeners.add(name, listener)
 
+    def listen(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        for event in waiting:
+            self._hear_event(event)
+
     def send_to_engine(self, message: dict) -> None:
         self._port.postMessage(self._to_js(message))
 
@@ -96,12 +105,18 @@ class PageBridge:
 
     def _hear_page(self, event: Any) -> None:
         kind = getattr(event.data, "kind", None)
-        if kind == "event" and event.data.name == "engine_restarted":
-            self._engine_restarted(event.data.value)
-        elif kind == "event":
-            self._listeners.tell(event.data.name, plain(event.data.value))
-        elif kind == "answer":
+        if kind == "answer":
             self._answered(plain(event.data))
+        elif kind == "event" and self._waiting is None:
+            self._hear_event(event.data)
+        elif kind == "event":
+            self._waiting.append(event.data)
+
+    def _hear_event(self, event: Any) -> None:
+        if event.name == "engine_restarted":
+            self._engine_restarted(event.value)
+        else:
+            self._listeners.tell(event.name, plain(event.value))
 
     def _engine_restarted(self, port: Any) -> None:
         if port:
@@ -156,6 +171,9 @@ class StandIn:
 
     def on_event(self, name: str, listener: Listener) -> None:
         self._listeners.add(name, listener)
+
+    def listen(self) -> None:
+        """Nothing waits here."""
 
     def send_to_engine(self, message: dict) -> None:
         self.sent.append(json.loads(json.dumps(message)))
