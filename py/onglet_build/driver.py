@@ -19,7 +19,7 @@ SECONDS_TO_MODEL = 120
 SECONDS_TO_ANSWER = 180
 SECONDS_TO_STORE = 120
 SECONDS_TO_EXPLAIN = 5
-POLL_SECONDS = 0.03
+POLL_SECONDS = 0.1  # what asks more often slows the answer that it waits for
 
 # Collects the engine's copies of one request at a time; calling it again empties it. A model that
 # was there already may be told of late: it is not the one that is being opened.

@@ -54,7 +54,7 @@ export const CHAT_STYLE = `
   @media (pointer: coarse) { .thoughts summary { line-height: 44px; } }
   .thoughts summary:hover { color: var(--ink); }
   .thought { white-space: pre-wrap; padding: 2px 0 2px 14px; border-left: 3px solid var(--line); line-height: 1.5; }
-  .waiting { color: var(--muted); margin: 0; animation: breathe 1.6s ease-in-out infinite; }
+  p.waiting { color: var(--muted); margin: 0; animation: breathe 1.6s ease-in-out infinite; }
   .reason { color: var(--muted); font-size: 14px; margin: 0 0 4px; }
   .remark { color: var(--accent); font-size: 14px; margin: 0 0 2px; }
   @keyframes breathe { 50% { opacity: .5; } }
