@@ -13,11 +13,8 @@ from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 from onglet_build.tiny_model import VARIANTS
 from onglet_build.tiny_model import write as write_tiny
+from tests.faulty_host import READABLE, FaultyHost
 
-READABLE = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Content-Range, X-Linked-ETag",
-}
 MODEL = "org/capital-GGUF"
 FILE = "capital-Q4_1.gguf"
 PIECE = 4 << 20
@@ -120,7 +117,8 @@ def test_what_a_host_may_answer(app, hub, repository, watch):
     look(app, f"{hub.origin}/{MODEL}/resolve/main/page.html")
     page.get_by_text("sent a web page instead of a file").wait_for()
 
-    wrong = bytearray((files / FILE).read_bytes())
+    right = (files / FILE).read_bytes()
+    wrong = bytearray(right)
     wrong[50_000_000] ^= 1
     (files / FILE).write_bytes(wrong)
     look(app, f"{hub.origin}/{MODEL}/resolve/main/{FILE}")
@@ -129,6 +127,29 @@ def test_what_a_host_may_answer(app, hub, repository, watch):
     app.expect("error.wrong_hash")
     item(app, FILE).locator("[data-key=forget]").click()
     page.wait_for_function("() => !document.body.innerText.includes('capital')")
+
+    with (
+        FaultyHost({FILE: right}) as cdn,
+        FaultyHost({FILE: right}, elsewhere=f"http://{cdn.name}") as host,
+    ):
+        watch.origins |= {f"http://{host.name}", f"http://{cdn.name}"}
+        look(app, host.url("leads", FILE))
+        app.press("models.allow")
+        page.get_by_text(f"passed the request on to {cdn.name}").wait_for()
+        last = app.window()["ledger"]["entries"][-1]
+        assert (last["host"], last["approved"]) == (cdn.name, None)
+        app.press("models.allow")
+        app.expect("models.verdict.fits")
+        assert app.window()["ledger"]["entries"][-1]["approved"]
+        look(app, host.url("shrank", FILE))
+        page.get_by_text("is not the one that was expected").wait_for()
+        look(app, host.url("busy", FILE))
+        page.get_by_text("is busy (status 503)").wait_for()
+        look(app, host.url("changes", FILE))
+        app.expect("models.verdict.fits")
+        app.press("models.get")
+        page.get_by_text("is not the one that was expected").wait_for()
+        item(app, FILE).locator("[data-key=forget]").click()
 
     assert page.evaluate(TRIED, f"{hub.origin}/api") == "refused"  # the page itself never gets out
     item(app, f"127.0.0.1:{hub.port}").locator("[data-key=revoke]").click()

@@ -15,13 +15,15 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def code(tmp_path_factory) -> str:
-    """The engine's files beside the tokenizer library, as the site lays them."""
+    """The engine's files and the library's beside the packages that they use, as the site lays them."""
     folder = tmp_path_factory.mktemp("code")
     for name in ("engine", "files"):
         shutil.copytree(WEB / name, folder / name)
     library = vendor.package("@huggingface/tokenizers").folder / "dist/tokenizers.min.mjs"
     (folder / "vendor/tokenizers").mkdir(parents=True)
     shutil.copy(library, folder / "vendor/tokenizers")
+    (folder / "vendor/hash").mkdir()
+    shutil.copy(vendor.package("hash-wasm").folder / "dist/sha256.umd.min.js", folder / "vendor/hash")
     (folder / "package.json").write_text('{"type": "module"}')
     return str(folder)
 

@@ -107,6 +107,36 @@ def test_what_is_no_list(text):
         model_files(text)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.sampled_from(["type", "path", "size", "lfs", "oid", "x"]), inner),
+    max_leaves=20,
+)
+ROW = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.just("file") | JSON,
+        "path": st.text(max_size=20).map(lambda name: f"{name}.gguf") | JSON,
+        "size": st.integers(-1, 1 << 70) | JSON,
+        "lfs": st.fixed_dictionaries({"oid": JSON, "size": st.integers(0, 99) | JSON}) | JSON,
+    },
+)
+
+
+@given(st.lists(ROW | JSON, max_size=6) | JSON)
+def test_any_answer_of_a_hub_is_checked(answer):
+    try:
+        files = model_files(json.dumps(answer))
+    except Refused as refused:
+        assert refused.code in ("bad_hub_answer", "no_gguf")
+    else:
+        for file in files:
+            assert file.path.isprintable() and file.path.lower().endswith(".gguf")
+            assert type(file.bytes) is int and 0 < file.bytes < 1 << 43
+            assert file.sha256 is None or len(file.sha256) == 64
+
+
 def test_no_model_files():
     with pytest.raises(Refused, match="no_gguf"):
         model_files("[]")

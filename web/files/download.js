@@ -143,10 +143,12 @@ export class Download {
       signal.throwIfAborted();
       const run = this.nextRun();
       if (!run.length) return;
+      const before = this.pieces.size;
       try {
         await this.fetchRun(run, urls[failures % urls.length]);
         failures = 0;
       } catch (error) {
+        if (this.pieces.size > before) failures = 0; // it breaks often, but it moves
         if (signal.aborted || ++failures >= AGAIN) throw error;
         if (!isPassing(error) && failures >= urls.length) throw error; // each mirror was asked
         await pause(PAUSE * 2 ** failures, signal);
@@ -310,7 +312,7 @@ export class Download {
   tell() {
     let received = this.fresh;
     for (const index of this.pieces.keys()) received += this.length(index);
-    this.report({ received, total: this.wanted.bytes });
+    this.report({ received: Math.min(received, this.wanted.bytes), total: this.wanted.bytes });
   }
 }
 

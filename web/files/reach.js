@@ -6,8 +6,8 @@
  */
 import { Failure } from "./failure.js";
 
-/** @typedef {(url: URL, from?: string) => Promise<string[]>} Gate lets an address be asked, writes it down, and
- *   says to which names its host may lead; `from` is the host that led there */
+/** @typedef {(url: URL, from?: string) => Promise<void>} Gate writes down that an address is asked and throws
+ *   a Failure unless a person agreed; `from`: the host that led there */
 /**
  * @typedef {object} Answer
  * @property {Response} response
@@ -28,7 +28,7 @@ import { Failure } from "./failure.js";
 const PAUSE = 400; // milliseconds before the second try, then twice as long each time
 const STALL = 45_000; // milliseconds without a byte after which a connection counts as broken
 const OWN_MACHINE = ["127.0.0.1", "localhost", "[::1]"];
-const SHA256 = /^(?:W\/)?"?([0-9a-f]{64})"?$/;
+const SHA256 = /^"?([0-9a-f]{64})"?$/;
 
 /**
  * @param {string} address
@@ -73,34 +73,26 @@ export function isPassing(error) {
  * @returns {Promise<Answer>}
  */
 async function once(url, { gate, signal, from = 0, to = null }) {
-  const leads = await gate(url);
+  await gate(url);
   const headers = to === null ? undefined : { Range: `bytes=${from}-${to - 1}` };
-  const response = await fetch(url, {
-    headers, signal, credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store",
-  }).catch((error) => { throw signal?.aborted ? error : unreachable(url); });
+  const silent = new AbortController();
+  const response = await within(STALL, fetch(url, {
+    headers,
+    signal: signal ? AbortSignal.any([signal, silent.signal]) : silent.signal,
+    credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store",
+  })).catch((error) => {
+    silent.abort();
+    throw signal?.aborted ? error : unreachable(url);
+  });
   try {
-    await checkPlace(response, url, leads, gate);
+    const place = checkedAddress(response.url);
+    if (place.host !== url.host) await gate(place, url.host);
     checkStatus(response);
     return { response, ...told(response, from) };
   } catch (error) {
     response.body?.cancel().catch(() => {});
     throw error;
   }
-}
-
-/**
- * A host may pass us on, but only to where the person agreed to.
- * @param {Response} response
- * @param {URL} asked
- * @param {string[]} leads names that a host may have or end in
- * @param {Gate} gate
- */
-async function checkPlace(response, asked, leads, gate) {
-  const url = checkedAddress(response.url);
-  if (url.host === asked.host) return;
-  const known = leads.some((name) => url.host === name || url.hostname.endsWith(`.${name}`));
-  if (!known) throw new Failure("host_unasked", { host: url.host });
-  await gate(url, asked.host); // into the ledger
 }
 
 /** @param {Response} response */
@@ -113,6 +105,7 @@ function checkStatus({ status, headers, url }) {
   if (status !== 200 && status !== 206) throw new Failure("host_answers", { host, status });
   const type = headers.get("Content-Type") ?? "";
   if (/^text\/html\b/.test(type)) throw new Failure("not_a_file", { host });
+  if (/^multipart\//.test(type)) throw new Failure("host_answers", { host, status }); // no bytes of the file alone
 }
 
 /**
@@ -129,7 +122,7 @@ function told({ status, headers, url }, asked) {
   const encoded = headers.has("Content-Encoding");
   const length = encoded || ranged ? NaN : Number(headers.get("Content-Length") ?? NaN);
   const total = range ? Number(range[2]) : length;
-  const etag = headers.get("X-Linked-ETag") ?? headers.get("ETag");
+  const etag = (headers.get("X-Linked-ETag") ?? headers.get("ETag"))?.replace(/^W\//, "") ?? null;
   return {
     ranged,
     total: Number.isSafeInteger(total) && total > 0 ? total : null,

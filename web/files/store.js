@@ -359,11 +359,13 @@ export async function writeJson(folder, name, value) {
   /** @type {SyncHandle} */
   const sync = await /** @type {any} */ (fresh).createSyncAccessHandle();
   try {
-    sync.truncate(0);
     writeAll(sync, new TextEncoder().encode(JSON.stringify(value)), 0);
     sync.flush();
-  } finally {
+  } catch (error) {
     sync.close();
+    await folder.removeEntry(fresh.name).catch(() => {});
+    throw error;
   }
+  sync.close();
   await moveTo(fresh, name);
 }

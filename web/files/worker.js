@@ -19,16 +19,15 @@ const running = new Map();
 const gates = new Map();
 let nextGate = 1;
 
-/** @typedef {{leads?: string[], refused?: string}} Gated */
+/** @typedef {{refused?: string}} Gated */
 
 /** @type {import("./reach.js").Gate} */
 async function gate(url, from) {
   const id = nextGate++;
   const answered = new Promise((resolve) => gates.set(id, resolve));
   self.postMessage({ kind: "gate", id, host: url.host, from: from ?? null, bytes: url.href.length });
-  const { leads, refused } = /** @type {Gated} */ (await answered);
-  if (refused) throw new Failure(refused, { host: url.host });
-  return leads ?? [];
+  const { refused } = /** @type {Gated} */ (await answered);
+  if (refused) throw new Failure(refused, { host: url.host, from: from ?? null });
 }
 
 /** @type {Record<string, (asked: any) => Promise<unknown>>} */
@@ -110,6 +109,7 @@ function failure(error) {
   const name = error instanceof DOMException ? error.name : "";
   if (name === "AbortError") return { code: "cancelled", values: {} };
   if (name === "NoModificationAllowedError") return { code: "in_use", values: {} };
+  if (name === "QuotaExceededError") return { code: "no_room", values: {} };
   if (name === "NotReadableError") return { code: "file_gone", values: {} };
   console.error(error);
   return { code: "unknown", values: { code: String(error) } };

@@ -34,9 +34,10 @@ function save(/** @type {Record<string, Approval>} */ hosts) {
 }
 
 /**
- * Answers the library's worker before each request, and after one that was led elsewhere.
+ * Answers the library's worker before each request, and after one that was led elsewhere: then the
+ * browser has asked already, and what came is used only if the person knew of that host.
  * @param {{host: string, from: string | null, bytes: number}} request `from`: the host that led there
- * @returns {Promise<{leads: string[]} | {refused: string}>}
+ * @returns {Promise<{refused?: string}>}
  */
 export async function gate({ host, from, bytes }) {
   const approval = approvals()[from ?? host];
@@ -47,6 +48,7 @@ export async function gate({ host, from, bytes }) {
     const { passes } = await askWorker(guard, { kind: "let_through", host });
     if (!passes) return { refused: "sealed" };
   }
-  note({ host, why: "model", bytes, approved: approval.at });
-  return { leads: approval.leads };
+  const known = from === null || approval.leads.some((name) => host === name || host.endsWith(`.${name}`));
+  note({ host, why: "model", bytes, approved: known ? approval.at : null });
+  return known ? {} : { refused: "host_led" };
 }

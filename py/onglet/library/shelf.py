@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from onglet.browser.bridge import Bridge
@@ -68,6 +69,16 @@ class Find:
         return fitting[-1] if fitting else None
 
 
+@dataclass(frozen=True)
+class Question:
+    """A host that a person has to allow, and what goes on then."""
+
+    host: str
+    leads: list[str]  # names to which it may pass a request on
+    led: str  # the one to which it just did, '' when it was not asked yet
+    then: Callable[[fit.Machine], Awaitable]
+
+
 class Shelf:
     """Calls `changed()` when there is something new to show."""
 
@@ -78,7 +89,7 @@ class Shelf:
         self.room: dict = {"usage": None, "quota": None, "persisted": False}
         self.hosts: dict[str, dict] = {}
         self.find: Find | None = None
-        self.asking: hub.Address | None = None  # whose host a person has to approve first
+        self.asking: Question | None = None
         self.problem: Refused | None = None
         self.checked: dict[str, float | bool] = {}  # sha256 or key -> share done, or whether whole
         self.busy = False
@@ -113,17 +124,31 @@ class Shelf:
     async def open(self, text: str, machine: fit.Machine) -> None:
         """Follows what a person pasted, up to the question, the choice or the receipt."""
         self.find = self.asking = None
-        await self._guarded(self._open(text, machine))
+        await self._guarded(self._open(text, machine), partial(self.open, text))
 
     async def _open(self, text: str, machine: fit.Machine) -> None:
-        await self._follow(hub.read_address(text), machine)
+        address = hub.read_address(text)
+        if address.host in self.hosts:
+            await self._follow(address, machine)
+        else:
+            then = partial(self.open, text)
+            self.asking = Question(address.host, address.leads, "", then)
 
     async def approve(self, machine: fit.Machine) -> None:
-        """The person lets this site ask the host that it asked for, and what waited goes on."""
-        address, self.asking = self.asking, None
-        await self._bridge.call("approve_host", host=address.host, leads=address.leads)
+        """The person allows what was asked for, and what waited goes on."""
+        question, self.asking = self.asking, None
+        await self._bridge.call("approve_host", host=question.host, leads=question.leads)
         self.hosts = await self._bridge.call("hosts")
-        await self._guarded(self._follow(address, machine))
+        await question.then(machine)
+
+    def _led_elsewhere(self, refused: Refused, then: Callable[[fit.Machine], Awaitable]) -> bool:
+        """Whether a host passed a request on to one that the person does not know: then they are
+        asked about it."""
+        host, led = refused.values.get("from"), refused.values.get("host")
+        if refused.code != "host_led" or host not in self.hosts:
+            return False
+        self.asking = Question(host, [*self.hosts[host]["leads"], led], led, then)
+        return True
 
     async def revoke(self, host: str) -> None:
         await self._bridge.call("revoke_host", host=host)
@@ -138,12 +163,11 @@ class Shelf:
         """Takes one of the files found."""
         found = self.find
         file = next(file for file in found.files if file.path == path)
-        await self._guarded(self._weigh(found.address.file(path), file, machine))
+        weigh = self._weigh(found.address.file(path), file, machine)
+        await self._guarded(weigh, partial(self.choose, path))
 
     async def _follow(self, address: hub.Address, machine: fit.Machine) -> None:
-        if address.host not in self.hosts:
-            self.asking = address
-        elif address.is_repository:
+        if address.is_repository:
             files = hub.model_files(await self.ask("text", url=address.tree))
             self.find = Find(address, files)
         else:
@@ -211,6 +235,7 @@ class Shelf:
             current.problem = None if refused.code == "cancelled" else refused
             if refused.code == "wrong_hash":
                 current.received = 0
+            self._led_elsewhere(refused, lambda _: self.download(wanted))
             self._changed()
             return None
         del self.downloads[key]
@@ -283,14 +308,18 @@ class Shelf:
         self.room = await self._bridge.call("room")
         self._changed()
 
-    async def _guarded(self, work: Awaitable) -> None:
-        """Runs one thing; what goes wrong becomes the problem that is shown."""
+    async def _guarded(
+        self, work: Awaitable, again: Callable[[fit.Machine], Awaitable] | None = None
+    ) -> None:
+        """Runs one thing; what goes wrong becomes the problem that is shown, or a question after
+        which it is done `again`."""
         self.problem, self.busy = None, True
         self._changed()
         try:
             await work
         except Refused as refused:
-            self.problem = refused
+            if not (again and self._led_elsewhere(refused, again)):
+                self.problem = refused
         finally:
             self.busy = False
             self._changed()

@@ -167,7 +167,9 @@ class ModelsPage:
         if not asking:
             return []
         key = "models.ask_leads" if asking.leads else "models.ask"
-        question = text(key, "big", host=asking.host, leads=", ".join(asking.leads))
+        key = "models.ask_led" if asking.led else key
+        named = {"host": asking.host, "leads": ", ".join(asking.leads), "led": asking.led}
+        question = text(key, "big", **named)
         return [question, buttons(allow="models.allow", decline="models.decline")]
 
     def _found(self) -> list[dict]:
