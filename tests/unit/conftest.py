@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def code(tmp_path_factory) -> str:
-    """The engine's files and the library's beside the packages that they use, as the site lays them."""
+    """The files of engine and library beside the packages that they use, as the site lays them."""
     folder = tmp_path_factory.mktemp("code")
     for name in ("engine", "files"):
         shutil.copytree(WEB / name, folder / name)
@@ -23,7 +23,8 @@ def code(tmp_path_factory) -> str:
     (folder / "vendor/tokenizers").mkdir(parents=True)
     shutil.copy(library, folder / "vendor/tokenizers")
     (folder / "vendor/hash").mkdir()
-    shutil.copy(vendor.package("hash-wasm").folder / "dist/sha256.umd.min.js", folder / "vendor/hash")
+    sums = vendor.package("hash-wasm").folder / "dist/sha256.umd.min.js"
+    shutil.copy(sums, folder / "vendor/hash")
     (folder / "package.json").write_text('{"type": "module"}')
     return str(folder)
 

@@ -80,8 +80,7 @@ def results(code, in_node, tmp_path_factory) -> dict[str, dict]:
         cases["one_line"] = [right | {"wanted": large(host, "whole")}]
         cases["unasked"] = [right | {"allowed": []}]
         asked = [
-            {"folder": str(folder / name), "attempts": attempts}
-            for name, attempts in cases.items()
+            {"folder": str(folder / name), "attempts": attempts} for name, attempts in cases.items()
         ]
         done = in_node("downloads_in_node.mjs", {"code": code, "cases": asked})
         yield dict(zip(cases, done, strict=True)) | {"host": host, "folder": folder}

@@ -109,8 +109,10 @@ def test_what_is_no_list(text):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["type", "path", "size", "lfs", "oid", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["type", "path", "size", "lfs", "oid", "x"]), inner)
+    ),
     max_leaves=20,
 )
 ROW = st.fixed_dictionaries(
