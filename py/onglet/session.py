@@ -6,6 +6,7 @@ nothing of screens; the bridge may be a stand-in.
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 from onglet.agents import loop
 from onglet.agents.config import Agent
-from onglet.agents.conversation import DONE, READING, WAITING, WRITING, Conversation, Turn
+from onglet.agents.conversation import DONE, READING, WAITING, WRITING, Answerer, Conversation, Turn
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.client import Engine
 from onglet.engine.errors import Refused
@@ -29,6 +30,7 @@ DEATHS_TO_SHORTER = 3  # the page takes one thread after the second (web/page/en
 SETTLED = 0.3  # seconds before a download speed means something
 SAVE_GAP = 1.0  # seconds between two saves of a growing answer
 COUNTING, MEASURED_TOKENS = "1 2 3 4 5 6 7 8 9 10 11 12", 64  # what a speed is measured on
+HASH = re.compile(r"[0-9a-f]{64}")
 QUIET = 5.0  # seconds without a save after which an unfinished answer counts as interrupted
 
 
@@ -73,7 +75,8 @@ class Loading:
 class Session:
     """Tells listeners of: `model` (loading, loaded or failed), `turns` (all changed), `turn` (one
     changed), `words` (an answer grew), `outside` (ledger, connection), `facts`
-    (of the browser), `engine_back`, `smaller` (the context became shorter). The keeper has
+    (of the browser), `engine_back`, `smaller` (the context became shorter), `fitted` (it is shorter
+    than the model's, so that it fits into this device: tokens now, tokens in full). The keeper has
     listeners of its own."""
 
     def __init__(self):
@@ -196,10 +199,31 @@ class Session:
         else:
             self.load({"kind": "stored", "sha256": sha256})
 
+    async def load_again(self, model: Answerer) -> None:
+        """Loads the model that answered before; a file on the disk after the person gave it again.
+
+        Must run within a few seconds of a click.
+        """
+        if HASH.fullmatch(model.key):
+            self.load_kept(model.key)
+            return
+        answer = await self.bridge.call("open_disk_file", key=model.key)
+        if failed := answer.get("failed"):
+            self.problem = Refused(failed["code"], **failed["values"])
+            self._tell("model")
+        else:
+            self._open(answer["value"])
+
     @property
     def site_hash(self) -> str:
         """The sha256 of the model that comes with the site: a folder of its address."""
         return self._site_source["path"].split("/")[-2] if self._site_source else ""
+
+    @property
+    def source_key(self) -> str:
+        """The sha256 of the model that answers, or the key of the file on the disk."""
+        source = self._source or {}
+        return self.site_hash if self.is_site_model else source.get("sha256", source.get("key", ""))
 
     @property
     def tab_memory(self) -> int | None:
@@ -258,8 +282,11 @@ class Session:
                 if refused.code != "out_of_memory" or not self._shorten():
                     raise
         self._threads = loaded.threads
+        full = loaded.card.get("full_context", 0)
         if self.context:
             self._tell("smaller", loaded.context)
+        elif loaded.context < full:
+            self._tell("fitted", (loaded.context, full))
 
     def _shorten(self) -> bool:
         """Chooses a shorter context for the next load. False when there is none."""
@@ -514,6 +541,7 @@ class Session:
 
     async def _write(self, turn: Turn, differently: bool) -> None:
         turn.phase = READING
+        turn.model = Answerer.read({"name": self.loaded.card.get("name"), "key": self.source_key})
         self._tell("turn", turn)
         conversation = self.conversation
         settings = self.answering

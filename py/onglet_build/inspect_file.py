@@ -4,25 +4,22 @@ The verdict is that of the app: the same reading, the same refusals, the same se
 """
 
 import argparse
-import itertools
 import json
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from onglet import words
 from onglet.engine.errors import Incomplete, Refused
-from onglet.engine.gguf import SCALARS, STRING, Array, Header, Text, read_header
+from onglet.engine.gguf import Header, read_header
 from onglet.engine.prepare import BYTE_PAIRS, Prepared, prepare
+from onglet.library.anatomy import kinds, plain, shown
 
 from .places import WEB
 from .python_bundle import node
 
 FIRST_BYTES = 1 << 20
-LONGEST = 100  # characters of a text that are shown
-ITEMS = 6  # of an array that are shown
 
 
 def main(arguments: list[str]) -> int:
@@ -105,50 +102,14 @@ def known_cuts() -> list[str]:
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def shown(header: Header, value: object) -> str:
-    """A value of the metadata, shortened."""
-    if isinstance(value, Text):
-        return short(
-            str(header.data[value.offset :][: min(value.length, 4 * LONGEST)], "utf-8", "replace")
-        )
-    if isinstance(value, Array):
-        items = ", ".join(itertools.islice(items_of(header, value), ITEMS))
-        return f"[{items}{', ...' if value.count > ITEMS else ''}] ({value.count:,})"
-    return str(value)
-
-
-def items_of(header: Header, array: Array) -> Iterator[str]:
-    """The first items of an array."""
-    count = min(array.count, ITEMS)
-    if array.type == STRING:
-        try:
-            return map(short, header.strings(array, range(count), header.file_bytes).values())
-        except Refused:
-            return iter(["no text"])
-    layout = SCALARS[array.type]
-    numbers = layout.iter_unpack(header.data[array.offset :][: count * layout.size])
-    return (str(number) for (number,) in numbers)
-
-
-def short(text: str) -> str:
-    """One line that no terminal obeys."""
-    plain = json.dumps(text[:LONGEST], ensure_ascii=False)
-    safe = "".join(letter if letter.isprintable() else "?" for letter in plain)
-    return safe + ("..." if len(text) > LONGEST else "")
-
-
 def types(header: Header) -> Iterator[str]:
-    counts, sizes = Counter(), Counter()
-    for tensor in header.tensors.values():
-        counts[tensor.type] += 1
-        sizes[tensor.type] += tensor.bytes
-    for kind, size in sizes.most_common():
-        yield f"  {kind:7} {counts[kind]:5} tensors {size:15,} bytes"
+    for kind in kinds(list(header.tensors.values())):
+        yield f"  {kind.type:7} {kind.tensors:5} tensors {kind.bytes:15,} bytes"
 
 
 def tensors(header: Header) -> Iterator[str]:
     width = max(len(name) for name in header.tensors)
     for tensor in header.tensors.values():
         shape = f"{tensor.rows} x {tensor.columns}"
-        name = short(tensor.name)[1:-1]
+        name = plain(tensor.name)
         yield f"  {name:{width}} {tensor.type:7} {shape:>16} {tensor.bytes:13,} bytes"

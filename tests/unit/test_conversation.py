@@ -1,14 +1,18 @@
 """A conversation remembers, forgets and says to the template what it should."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from onglet.agents.conversation import (
     DONE,
+    LONGEST_NAME,
     TITLE_LENGTH,
     WAITING,
     WRITING,
+    Answerer,
     Conversation,
     Turn,
     title_of,
@@ -169,3 +173,16 @@ def test_one_setting_changes_and_the_others_stay():
     settings = Settings().changed("max_tokens", 9).changed("top_k", 3)
     assert (settings.value("max_tokens"), settings.value("top_k")) == (9, 3)
     assert settings.value("instructions") == Settings().instructions
+
+
+@pytest.mark.parametrize(
+    "hostile", [None, 7, {}, {"name": 1, "key": "k"}, {"name": "", "key": "k"}]
+)
+def test_a_model_that_a_file_made_up_is_none(talk, hostile):
+    row = talk.last.to_row("c")
+    row["ended"] = json.dumps({**json.loads(row["ended"]), "model": hostile})
+    assert Turn.from_row(row).model is None
+
+
+def test_a_long_name_of_a_model_is_cut():
+    assert len(Answerer.read({"name": "n" * 9_999, "key": "k"}).name) == LONGEST_NAME

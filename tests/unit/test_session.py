@@ -5,7 +5,7 @@ import functools
 
 import pytest
 
-from onglet.agents.conversation import DONE, WAITING, Conversation
+from onglet.agents.conversation import DONE, WAITING, Answerer, Conversation
 from onglet.browser.bridge import StandIn
 from onglet.session import Session
 from onglet.vault.history import History
@@ -61,7 +61,7 @@ class Tab:
         self.bridge = StandIn(**services)
         self.session = Session()
         self.told = []
-        for name in ("model", "turns", "turn", "engine_back", "smaller"):
+        for name in ("model", "turns", "turn", "engine_back", "smaller", "fitted"):
             self.session.on(name, lambda _, name=name: self.told.append(name))
 
     async def start(self):
@@ -405,3 +405,42 @@ async def test_an_answer_cut_short_goes_on_where_it_stopped():
     assert tab.asked("generate")[-1]["prompt"].endswith("<user>Story?Once upon")
     await tab.answer(" a time")
     assert (tab.last.answer, len(tab.session.conversation.tree)) == ("Once upon a time", 1)
+
+
+@plays
+async def test_a_turn_remembers_its_model_and_a_kept_one_is_loaded_again():
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("Hi")
+    await settle()
+    await tab.answer("Hello")
+    assert tab.last.model == Answerer("Tiny", "x")  # the site's: the folder of its address
+    kept = Conversation.from_rows(
+        tab.session.conversation.to_row(), [tab.last.to_row(tab.session.conversation.id)]
+    )
+    assert kept.model == tab.last.model
+
+    sha256 = "ab" * 32
+    await tab.session.load_again(Answerer("Other", sha256))
+    await settle()
+    assert tab.asked("load")[-1]["source"] == {"kind": "stored", "sha256": sha256}
+    await tab.load()
+    assert tab.session.source_key == sha256
+
+
+@plays
+async def test_a_file_of_the_disk_that_is_gone_is_told():
+    tab = await Tab().start()
+    await tab.load()
+    gone = {"failed": {"code": "file_gone", "values": {}}}
+    tab.bridge.services["open_disk_file"] = lambda key: gone
+    await tab.session.load_again(Answerer("Mine", "mine.gguf-9-9"))
+    assert tab.session.problem.code == "file_gone"
+    assert tab.session.loaded
+
+
+@plays
+async def test_a_context_that_was_shortened_to_fit_is_told():
+    tab = await Tab().start()
+    await tab.says(**{**LOADED, "card": {**LOADED["card"], "full_context": 4096}}, request="load")
+    assert "fitted" in tab.told

@@ -16,7 +16,7 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /** Sets, or with null, undefined or false removes, one attribute or listener. */
-export function set(/** @type {HTMLElement} */ element, /** @type {string} */ name, /** @type {any} */ value = null) {
+export function set(/** @type {Element} */ element, /** @type {string} */ name, /** @type {any} */ value = null) {
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (value === null || value === undefined || value === false) element.removeAttribute(name);
   else element.setAttribute(name, value === true ? "" : String(value));

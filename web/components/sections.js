@@ -2,7 +2,7 @@
  * What sheets and plain pages say, as sections in order. A section is a plain object with a `kind`
  * that is a row of the table below; all text goes in as text.
  */
-import { make } from "./dom.js";
+import { make, set } from "./dom.js";
 
 export const SECTIONS_STYLE = `
   h3 { font-size: 13px; font-weight: 600; color: var(--muted); margin: 22px 0 6px; }
@@ -42,6 +42,16 @@ export const SECTIONS_STYLE = `
   .plot .bar { margin: 0; }
   li code { font: 13px/1.5 ui-monospace, monospace; color: var(--muted); display: block; overflow-wrap: anywhere; }
   .proved li { margin-bottom: 8px; }
+  figure.columns { margin: 0 0 16px; }
+  .columns svg { display: block; width: 100%; height: 160px; border-bottom: 1px solid var(--edge); }
+  .columns figcaption { font-size: 14px; color: var(--muted); margin: 8px 0; }
+  .columns ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 14px; }
+  .columns .part { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 7px; }
+  .part-0 { fill: var(--accent); background: var(--accent); }
+  .part-1 { fill: var(--edge); background: var(--edge); }
+  .part-2 { fill: var(--warning); background: var(--warning); }
+  p.source { font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow: auto; max-height: 420px; max-width: none;
+             border: 1px solid var(--line); border-radius: 10px; padding: 10px 12px; }
   .form { margin: 4px 0 16px; }
   .form label { display: grid; gap: 3px; margin-bottom: 10px; font-size: 15px; }
   .form input { font: inherit; font-size: 16px; color: inherit; background: var(--paper); border: 1px solid var(--edge);
@@ -55,10 +65,46 @@ export const SECTIONS_STYLE = `
   ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
 `;
 
+const SVG = "http://www.w3.org/2000/svg";
+const TALL = 100; // of a plot's own units; a column is 10 wide
+
+/**
+ * Stacked columns, as a picture whose label says what is to be seen.
+ * @param {string} label @param {{title: string, shares: number[]}[]} columns shares of the tallest
+ */
+function drawColumns(label, columns) {
+  const picture = document.createElementNS(SVG, "svg");
+  set(picture, "viewBox", `0 0 ${10 * columns.length} ${TALL}`);
+  set(picture, "preserveAspectRatio", "none");
+  set(picture, "role", "img");
+  set(picture, "aria-label", label);
+  for (const [number, { title, shares }] of columns.entries()) {
+    const column = document.createElementNS(SVG, "g");
+    const name = document.createElementNS(SVG, "title");
+    name.textContent = title;
+    column.append(name);
+    let top = TALL;
+    for (const [part, share] of shares.entries()) {
+      const box = document.createElementNS(SVG, "rect");
+      top -= share * TALL;
+      const place = { x: 10 * number + 1, y: top, width: 8, height: share * TALL };
+      for (const [key, value] of Object.entries(place)) set(box, key, value);
+      set(box, "class", `part-${part}`);
+      column.append(box);
+    }
+    picture.append(column);
+  }
+  return picture;
+}
+
 /** @type {Record<string, (section: any, tell: (message: object) => void) => Node>} */
 const DRAW = {
   title: ({ text }) => make("h3", {}, text),
-  text: ({ text, look }) => make("p", { class: look, role: look === "problem" ? "alert" : null }, text),
+  text: ({ text, look }) => make(
+    "p",
+    { class: look, role: look === "problem" ? "alert" : null, tabindex: look === "source" ? 0 : null },
+    text,
+  ),
   rows: ({ rows }) => make("dl", {}, ...rows.flatMap(drawRow)),
   list: ({ items }) => make("ul", {}, ...items.map((/** @type {string} */ item) => make("li", {}, item))),
   proved: ({ items }) => make("ul", { class: "proved" }, ...items.map(drawProved)),
@@ -80,6 +126,14 @@ const DRAW = {
     make("tbody", {}, ...rows.map(drawBar)),
   ),
   plot: ({ items }) => make("div", { class: "plot" }, ...items.flatMap(drawStretch)),
+  columns: ({ label, parts, columns }) => make(
+    "figure",
+    { class: "columns" },
+    drawColumns(label, columns),
+    make("figcaption", {}, label),
+    make("ul", {}, ...parts.map((/** @type {string} */ part, /** @type {number} */ number) =>
+      make("li", {}, make("span", { class: `part part-${number}` }), part))),
+  ),
   progress: ({ share, label }) => make(
     "div",
     {

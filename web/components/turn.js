@@ -4,7 +4,7 @@ import { safeFragment } from "./safe.js";
 
 /**
  * @typedef {{id: string, role: "question" | "answer", text: string, blocks: string[], phase: string,
- *   thoughts: string, thoughts_label: string, note: string, meta: string, last: boolean,
+ *   thoughts: string, thoughts_label: string, note: string, meta: string, meta_title: string, last: boolean,
  *   problem: null | {title: string, text: string,
  *   actions: {name: string, label: string}[]}, remark: string, go_on: string,
  *   branch: null | {place: number, count: number, before: string, after: string}}} Turn
@@ -129,7 +129,7 @@ function footer(turn, labels, tell) {
     answer && turn.go_on ? goOn(turn, tell) : null,
     !answer ? button("edit", "edit") : null,
     turn.branch ? stepper(turn.branch, labels, tell) : null,
-    turn.meta ? make("span", { class: "meta" }, turn.meta) : null,
+    turn.meta ? make("span", { class: "meta", title: turn.meta_title || null }, turn.meta) : null,
   );
 }
 

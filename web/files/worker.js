@@ -7,7 +7,7 @@ import { begun, Download, forget, sweep } from "./download.js";
 import { Failure } from "./failure.js";
 import { ask, bytesOf, pause } from "./reach.js";
 import { hashOf } from "./running_hash.js";
-import { entries, entryOf, remove, verifyStored } from "./store.js";
+import { entries, entryOf, openFolder, remove, verifyStored } from "./store.js";
 
 const NEWS = 200; // milliseconds between two reports of the same thing
 const TEXT_LIMIT = 4 << 20;
@@ -77,8 +77,24 @@ const VERBS = {
   },
   /** The hash of a file that stays where it is. */
   hash: async ({ key, file }) => hashOf(file, progressOf(key, file.size)),
+  /** The first bytes of a kept model. */
+  head: async ({ sha256, bytes }) => {
+    const folder = (await entryOf(sha256)) && (await openFolder());
+    if (!folder) throw new Failure("not_stored");
+    return startOf(await (await folder.getFileHandle(sha256)).getFile(), bytes);
+  },
+  /** The first bytes of a file that stays where it is. */
+  start: async ({ file, bytes }) => startOf(file, bytes),
   remove: async ({ sha256 }) => remove(sha256),
 };
+
+/**
+ * @param {Blob} file
+ * @param {number} bytes
+ */
+function startOf(file, bytes) {
+  return file.slice(0, Math.min(bytes, HEADER_LIMIT)).arrayBuffer();
+}
 
 /**
  * @param {string} key

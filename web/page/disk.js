@@ -103,6 +103,12 @@ export class DiskFiles {
     return answer;
   }
 
+  /** The first bytes of a file. @param {string} key @param {number} bytes */
+  async read(key, bytes) {
+    const { file, failed } = await this.#file(key);
+    return file ? this.files.ask("start", { file, bytes }) : { failed };
+  }
+
   /** @param {string} key the file itself stays where it is */
   async forget(key) {
     this.known.delete(key);

@@ -55,6 +55,7 @@ export function services(engine, model, store, { files, disk }) {
     disk_files: () => disk.list(),
     open_disk_file: (/** @type {{key: string}} */ { key }) => disk.open(key),
     verify_disk_file: (/** @type {{key: string}} */ { key }) => disk.verify(key),
+    read_disk_file: (/** @type {{key: string, bytes: number}} */ { key, bytes }) => disk.read(key, bytes),
     forget_disk_file: (/** @type {{key: string}} */ { key }) => disk.forget(key),
     library: (/** @type {{verb: string, asked: object}} */ { verb, asked }) => files.ask(verb, asked),
     hosts: async () => approvals(),

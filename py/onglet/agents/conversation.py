@@ -21,11 +21,28 @@ WRITING = "writing"
 DONE = "done"
 
 TITLE_LENGTH = 60  # characters
+LONGEST_NAME = 300  # characters, of a model or its file
 KEPT_STATES = {WAITING: "waiting", READING: "waiting", WRITING: "writing", DONE: "done"}
 
 
 def new_id() -> str:
     return secrets.token_hex(8)
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """The model that wrote an answer. `key`: its sha256; of a file on the disk its name there."""
+
+    name: str
+    key: str
+
+    @classmethod
+    def read(cls, kept: object) -> "Answerer | None":
+        """From what was kept, or came in a file; None if it is something else."""
+        name, key = (kept.get("name"), kept.get("key")) if isinstance(kept, dict) else (0, 0)
+        if not (isinstance(name, str) and isinstance(key, str) and name and key):
+            return None
+        return cls(name[:LONGEST_NAME], key[:LONGEST_NAME])
 
 
 @dataclass
@@ -41,6 +58,7 @@ class Turn:
     parent: str | None = None  # the turn before it
     created: float = field(default_factory=time.time)  # seconds since 1970
     interrupted: bool = False  # the tab or a worker went away while it was written
+    model: Answerer | None = None  # which wrote the answer
 
     def begin(self) -> None:
         """Waits again; the text that is there stays."""
@@ -50,6 +68,7 @@ class Turn:
         """As the store keeps it (vault/schema.py)."""
         problem = self.problem and {"code": self.problem.code, "values": self.problem.values}
         ended = {"figures": self.figures and asdict(self.figures), "problem": problem}
+        ended["model"] = self.model and asdict(self.model)
         return {
             "id": self.id,
             "conversation": conversation,
@@ -73,6 +92,7 @@ class Turn:
             figures=Done(**figures) if figures else None,
             problem=Refused(problem["code"], **problem["values"]) if problem else None,
             interrupted=row["state"] != "done",
+            model=Answerer.read(ended.get("model")),
         )
 
     def parts(self) -> Parts:
@@ -102,6 +122,12 @@ class Conversation:
     @property
     def last(self) -> Turn | None:
         return self.tree.get(self.shown or "")
+
+    @property
+    def model(self) -> Answerer | None:
+        """Which model answered last in the branch that is shown."""
+        models = [turn.model for turn in self.turns if turn.model and turn.answer]
+        return models[-1] if models else None
 
     def ask(self, question: str) -> Turn:
         """Adds a question at the end of the branch that is shown."""

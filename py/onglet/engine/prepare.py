@@ -75,8 +75,9 @@ def prepare(
     plan = plan_for(read)
     tokenizer = _tokenizer(read, plan)
     template = read.text("tokenizer.chat_template", TEMPLATE_LIMIT, default=None)
-    lowered = _within(memory, plan, read, _context(plan, context))
-    card = {**_card(read, plan, name), "work": work(lowered.weights)}
+    full = _context(plan, context)
+    lowered = _within(memory, plan, read, full)
+    card = {**_card(read, plan, name), "work": work(lowered.weights), "full_context": full}
     return Prepared(card, lowered, template, tokenizer)
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from onglet.browser.bridge import Bridge
 from onglet.engine.errors import Incomplete, Refused
+from onglet.engine.gguf import read_header
 from onglet.library import fit, hub
+from onglet.library.anatomy import Anatomy, anatomy
 
 HEADER_GUESS = 2 << 20
 MOST_HEADER = 64 << 20
@@ -90,6 +92,7 @@ class Shelf:
         self.hosts: dict[str, dict] = {}
         self.find: Find | None = None
         self.asking: Question | None = None
+        self.inside: Anatomy | None = None  # of the model that is being looked into
         self.problem: Refused | None = None
         self.checked: dict[str, float | bool] = {}  # sha256 or key -> share done, or whether whole
         self.busy = False
@@ -269,6 +272,34 @@ class Shelf:
             else:
                 del self.checked[name]
                 self.problem = refused
+        self._changed()
+
+    async def inspect(self, name: str) -> None:
+        """Reads the header of a kept model (its sha256) or of a file on the disk (its key)."""
+        await self._guarded(self._inspect(name))
+
+    async def _inspect(self, name: str) -> None:
+        known = {one["sha256"]: one for one in self.models} | {one["key"]: one for one in self.disk}
+        total, size = int(known[name]["bytes"]), HEADER_GUESS
+        while True:
+            head = await self._start_of(name, size)
+            try:
+                header = read_header(head, total)
+            except Incomplete as incomplete:
+                if len(head) < size or incomplete.bytes_needed > MOST_HEADER:
+                    raise Refused("broken_header", where="end") from incomplete
+                size = incomplete.bytes_needed
+            else:
+                self.inside = anatomy(name, header)
+                return
+
+    async def _start_of(self, name: str, size: int) -> bytes:
+        if any(model["sha256"] == name for model in self.models):
+            return bytes(await self.ask("head", sha256=name, bytes=size))
+        return bytes(_value(await self._bridge.call("read_disk_file", key=name, bytes=size)))
+
+    def close_inside(self) -> None:
+        self.inside = None
         self._changed()
 
     async def remove(self, name: str) -> None:

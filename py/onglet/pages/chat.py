@@ -6,7 +6,7 @@ from typing import Any
 
 from onglet.agents.conversation import DONE, READING, WAITING, Turn
 from onglet.agents.thoughts import Parts
-from onglet.browser.safe import Flow, blocks
+from onglet.browser.safe import Flow, blocks, clean
 from onglet.components import Chat
 from onglet.engine.errors import Refused
 from onglet.words import explain, say
@@ -57,6 +57,8 @@ class Notice:
 NOTICES = {
     "engine_back": Notice("notice.engine_back"),
     "smaller": Notice("notice.smaller"),
+    "fitted": Notice("notice.fitted"),
+    "other_model": Notice("notice.other_model", action="notice.load_before"),
     "cleared": Notice("chat.cleared", action="chat.undo"),
     "one_thread": Notice("notice.one_thread", "warning"),
     "no_storage": Notice("notice.no_storage", "warning"),
@@ -87,7 +89,11 @@ class ChatPage:
         self._notices: dict[str, Notice] = {}
         self._flow = Flow()
         self._next_update = 0.0
+        self._opened = ""  # the conversation that was shown last
+        self._reopened = False  # whether it was begun before, and nobody has asked on
+        self._models = {"before": "", "now": ""}  # that answered, that would go on
         self._context = 0  # tokens of the model's context, when it had to be shortened
+        self._full = 0  # tokens that it would have elsewhere
         self._listen()
         self.relabel()
         app.on_language(self.relabel)
@@ -123,6 +129,7 @@ class ChatPage:
             "outside": self._outside,
             "engine_back": lambda _: self.notice("engine_back"),
             "smaller": self._smaller,
+            "fitted": self._fitted,
         }.items():
             self.session.on(name, listener)
 
@@ -160,6 +167,7 @@ class ChatPage:
         edited, self.editing = self.editing, ""
         self._forget("cleared")
         self._forget("engine_back")
+        self._reopened = False  # whoever asks on knows who answers
         if edited in self.session.conversation.tree:
             self.session.ask_instead(text, edited)
         else:
@@ -266,6 +274,10 @@ class ChatPage:
         self._context = context
         self.notice("smaller")
 
+    def _fitted(self, contexts: tuple[int, int]) -> None:
+        self._context, self._full = contexts
+        self.notice("fitted")
+
     async def _use_new_build(self) -> None:
         if not await self.session.use_new_build():
             self.notice("other_tabs")
@@ -280,6 +292,10 @@ class ChatPage:
             self.session.undo_new_chat()
         elif act and name == "new_build":
             self.app.run(self._use_new_build())
+        elif name == "other_model":
+            self._reopened = False
+            if act and (before := self.session.conversation.model):
+                self.app.run(self.session.load_again(before))
         elif act and NOTICES[name].action == "data.title":
             self.app.data_sheet.open()
         elif act and name == "problem" and self.session.deleted:
@@ -306,7 +322,13 @@ class ChatPage:
         return {"id": name, "kind": look, "text": words, "action": action}
 
     def _said(self, name: str, notice: Notice) -> str:
-        return say(notice.key, context=self._context) if name == "smaller" else say(notice.key)
+        if name == "smaller":
+            return say(notice.key, context=self._context)
+        if name == "fitted":
+            return say(notice.key, context=self._context, full=self._full)
+        if name == "other_model":
+            return say(notice.key, **self._models)
+        return say(notice.key)
 
     def _model_changed(self) -> None:
         """A load that failed is told in the chat, where everybody looks."""
@@ -314,7 +336,22 @@ class ChatPage:
             self.notice("problem")
         elif not self.session.problem:
             self._forget("problem")
+        self._compare_models()
         self._status()
+
+    def _compare_models(self) -> None:
+        """Says when another model than the one that answered in a reopened chat would go on."""
+        session, before = self.session, self.session.conversation.model
+        if session.conversation.id != self._opened:
+            self._opened = session.conversation.id
+            self._reopened = before is not None
+        differs = before and session.loaded and before.key != session.source_key
+        if self._reopened and differs and not session.loading and not session.busy:
+            names = {"before": before.name, "now": str(session.loaded.card.get("name"))}
+            self._models = {which: clean(name) for which, name in names.items()}
+            self.notice("other_model")
+        else:
+            self._forget("other_model")
 
     # Drawing
 
@@ -336,6 +373,7 @@ class ChatPage:
         last = self.session.conversation.last
         self._flow = Flow()
         self._flow.add(last.parts().said if last else "")
+        self._compare_models()
         if not drawn and self.chat.welcome != self._welcome():
             self.chat.welcome = self._welcome()
         self.chat.tell("turns", turns=drawn)
@@ -368,7 +406,15 @@ class ChatPage:
     def _parts(self, turn: Turn) -> list[dict]:
         """The question and the answer as the component draws them."""
         last = turn is self.session.conversation.last
-        plain = {"text": "", "blocks": [], "note": "", "meta": "", "problem": None, "remark": ""}
+        plain = {
+            "text": "",
+            "blocks": [],
+            "note": "",
+            "meta": "",
+            "meta_title": "",
+            "problem": None,
+            "remark": "",
+        }
         wordings, answers = self.session.conversation.variants(turn)
         branches = [stepper(ids, turn.id) for ids in (wordings, answers)]
         plain |= {"go_on": "", "branch": branches[0]}
@@ -382,6 +428,7 @@ class ChatPage:
             **self._thoughts(turn, parts),
             "note": self._note(turn),
             "meta": self._meta(turn),
+            "meta_title": clean(turn.model.key) if turn.model else "",
             "problem": self._problem(turn),
             "remark": self._remark(turn),
             "go_on": self._go_on(turn) if last else "",
@@ -417,12 +464,14 @@ class ChatPage:
         return "" if turn.parts().said.strip() else say("chat.empty_answer")
 
     def _meta(self, turn: Turn) -> str:
-        figures = turn.figures
-        if not figures or not figures.answer_tokens:
-            return ""
-        parts = [say("chat.count", count=figures.answer_tokens)]
-        if figures.decode_tokens_per_second:
-            parts.append(say("chat.speed", rate=figures.decode_tokens_per_second))
+        """Counts, speed, and which model it was."""
+        figures, parts = turn.figures, []
+        if figures and figures.answer_tokens:
+            parts.append(say("chat.count", count=figures.answer_tokens))
+            if figures.decode_tokens_per_second:
+                parts.append(say("chat.speed", rate=figures.decode_tokens_per_second))
+        if turn.model and turn.answer:
+            parts.append(clean(turn.model.name))
         return " · ".join(parts)
 
     def _problem(self, turn: Turn) -> dict | None:

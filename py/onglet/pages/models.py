@@ -11,6 +11,7 @@ from onglet.engine.errors import Refused
 from onglet.library import fit
 from onglet.library.hub import File
 from onglet.library.shelf import Download, Shelf
+from onglet.sheets import inside
 from onglet.sheets.side import buttons, form, plain, text
 from onglet.words import explain, say, size
 
@@ -53,6 +54,9 @@ class ModelsPage:
             delete=lambda m: self._ask_to_delete(m["key"]),
             keep=lambda _: self._ask_to_delete(""),
             delete_now=lambda m: run(self._delete(m["key"])),
+            inspect=lambda m: run(self._inspect(m["key"])),
+            inspect_loaded=lambda _: run(self._inspect(self.session.source_key)),
+            close_inside=lambda _: self._close_inside(),
             revoke=lambda m: run(shelf.revoke(m["key"])),
             persist=lambda _: run(shelf.persist()),
         )
@@ -102,6 +106,15 @@ class ModelsPage:
         elif source := await self.shelf.reopen(name):
             self.session.load(source)
 
+    async def _inspect(self, name: str) -> None:
+        await self.shelf.inspect(name)
+        if self.shelf.inside:
+            self.paper.tell("focus")
+
+    def _close_inside(self) -> None:
+        self.shelf.close_inside()
+        self.paper.tell("focus")
+
     def _ask_to_delete(self, name: str) -> None:
         self.deleting = name
         self.draw()
@@ -121,8 +134,24 @@ class ModelsPage:
 
     def draw(self) -> None:
         self._drawn = time.monotonic()
+        sections = self._inside() if self.shelf.inside else self._sections()
+        if sections != self.paper.sections:
+            self.paper.sections = sections
+
+    def _inside(self) -> list[dict]:
+        back = plain(close_inside="models.inside.close")
+        key = self.shelf.inside.key
+        kept = {model["sha256"]: self._called(model) for model in self.shelf.models}
+        kept |= {known["key"]: known["name"] for known in self.shelf.disk}
+        return [back, *inside.sections(self.shelf.inside, kept.get(key, key)), back]
+
+    def _called(self, model: dict) -> str:
+        is_site = model["sha256"] == self.session.site_hash
+        return say("models.site_model") if is_site else model["name"]
+
+    def _sections(self) -> list[dict]:
         shelf = self.shelf
-        sections = [
+        return [
             text("models.meaning", "muted"),
             *self._running(),
             title("models.add"),
@@ -138,8 +167,6 @@ class ModelsPage:
             *self._room(),
             *items("models.hosts", [_host(host) for host in shelf.hosts]),
         ]
-        if sections != self.paper.sections:
-            self.paper.sections = sections
 
     def _running(self) -> list[dict]:
         """What answers now."""
@@ -155,7 +182,10 @@ class ModelsPage:
         values = {"name": card["name"], "memory": memory, "context": session.loaded.context}
         told.append(text("models.answers", **values))
         site = {} if session.is_site_model else {"site": "model.site"}
-        return [*told, plain(**site, unload="models.unload")]
+        known = {model["sha256"] for model in self.shelf.models}
+        known |= {one["key"] for one in self.shelf.disk}
+        look = {"inspect_loaded": "models.inspect"} if session.source_key in known else {}
+        return [*told, plain(**site, **look, unload="models.unload")]
 
     def _problem(self) -> list[dict]:
         if self.shelf.busy:
@@ -218,16 +248,16 @@ class ModelsPage:
 
     def _model(self, model: dict) -> dict:
         name = model["sha256"]
-        is_site = name == self.session.site_hash
-        called = say("models.site_model") if is_site else model["name"]
         facts = [size(int(model["bytes"])), say("models.here"), _used(model["used"])]
-        verbs = {"use": "models.use", "verify": "models.verify", "export": "models.export"}
-        return self._row(name, called, facts, **verbs, delete="models.delete")
+        verbs = {"use": "models.use", "verify": "models.verify", "inspect": "models.inspect"}
+        verbs |= {"export": "models.export"}
+        return self._row(name, self._called(model), facts, **verbs, delete="models.delete")
 
     def _disk_file(self, known: dict) -> dict:
         place = "models.on_disk" if known["lasts"] else "models.on_disk_now"
         facts = [size(int(known["bytes"])), say(place), _used(known["used"])]
-        verbs = {"use": "models.use", "verify": "models.verify", "delete": "models.take_off"}
+        verbs = {"use": "models.use", "verify": "models.verify", "inspect": "models.inspect"}
+        verbs |= {"delete": "models.take_off"}
         return self._row(known["key"], known["name"], facts, **verbs)
 
     def _row(self, name: str, called: str, facts: list[str], **verbs: str) -> dict:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from onglet.agents.loop import LARGEST_SEED, Settings
+from onglet.browser.safe import clean
 from onglet.sheets import speeds
 from onglet.sheets.side import SideSheet, buttons, text
 from onglet.words import explain, has, number, say, seconds, size
@@ -33,7 +34,7 @@ class ModelSheet(SideSheet):
             set=lambda message: self._set(message["name"], message["value"]),
             reset=lambda _: self._reset(),
         )
-        for name in ("model", "turn"):
+        for name in ("model", "turn", "turns"):
             self.session.on(name, lambda _: self.draw())
         app.on_language(self.relabel)
         self.relabel()
@@ -57,6 +58,8 @@ class ModelSheet(SideSheet):
             site = {} if session.is_site_model else {"site": "model.site"}
             sections += [buttons(open="model.open", **site), self._hint()]
         sections += speeds.sections()
+        if agent := session.conversation.agent:
+            sections.append(text("sampling.agent", name=clean(agent.name)))
         if sections != self.sheet.sections:
             self.sheet.sections = sections
 
