@@ -73,6 +73,10 @@ def item(app, name: str):
 
 def test_from_a_hub_to_an_answer(app, hub, repository, watch):
     page = app.page
+    app.press("models.show_all")
+    item(app, "Qwen3 4B").locator("[data-key=weigh]").click()
+    page.get_by_text("May this site ask huggingface.co").wait_for()
+    app.press("models.decline")
     data = (repository / MODEL / "resolve/main" / FILE).read_bytes()
     look(app, f"{hub.origin}/{MODEL}")
     page.get_by_text(f"May this site ask 127.0.0.1:{hub.port}").wait_for()

@@ -23,6 +23,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.I)
 LONGEST = 2_000  # characters of an address
 MOST_FILES = 2_000
+MOST_FOUND = 20  # repositories of one search
+LONGEST_QUERY = 100  # characters
 MOST_BYTES = 1 << 43
 
 
@@ -71,6 +73,54 @@ class File:
     quantization: str
 
 
+@dataclass(frozen=True)
+class Repository:
+    """One that a search found."""
+
+    name: str  # owner/name
+    downloads: int | None
+    gated: bool  # given only to people who signed in
+
+
+def search(base: str, query: str) -> str:
+    """The address that lists repositories of GGUF files for a few words, the most used first.
+
+    Raises Refused no_query.
+    """
+    words = " ".join(query.split())[:LONGEST_QUERY]
+    if not words:
+        raise Refused("no_query")
+    how = f"filter=gguf&sort=downloads&direction=-1&limit={MOST_FOUND}"
+    return f"{base}/api/models?search={quote(words, safe='')}&{how}"
+
+
+def repositories(answer: str) -> list[Repository]:
+    """What a hub found. Raises Refused bad_hub_answer, none_found."""
+    found = {one.name: one for row in _rows(answer) if (one := _repository_row(row))}
+    if not found:
+        raise Refused("none_found")
+    return list(found.values())[:MOST_FOUND]
+
+
+def _repository_row(row: object) -> Repository | None:
+    name = row.get("id") if isinstance(row, dict) else None
+    if not isinstance(name, str) or not SHORT.fullmatch(name) or "@" in name:
+        return None
+    downloads = row.get("downloads")
+    known = type(downloads) is int and 0 <= downloads < MOST_BYTES
+    return Repository(name, downloads if known else None, row.get("gated") not in (None, False))
+
+
+def _rows(answer: str) -> list:
+    try:
+        rows = json.loads(answer)
+    except (ValueError, RecursionError) as error:
+        raise Refused("bad_hub_answer") from error
+    if not isinstance(rows, list):
+        raise Refused("bad_hub_answer")
+    return rows[:MOST_FILES]
+
+
 def read_address(text: str) -> Address:
     """What a person pasted: `org/name`, `org/name@branch`, a page of a hub, or any file's address.
 
@@ -112,13 +162,7 @@ def _repository(base: str, host: str, repository: str, revision: str) -> Address
 
 def model_files(tree: str) -> list[File]:
     """The GGUF files in a hub's answer, smallest first. Raises Refused bad_hub_answer, no_gguf."""
-    try:
-        rows = json.loads(tree)
-    except (ValueError, RecursionError) as error:
-        raise Refused("bad_hub_answer") from error
-    if not isinstance(rows, list):
-        raise Refused("bad_hub_answer")
-    files = [file for row in rows[:MOST_FILES] if (file := _file(row))]
+    files = [file for row in _rows(tree) if (file := _file(row))]
     if not files:
         raise Refused("no_gguf")
     return sorted(files, key=lambda file: (file.bytes, file.path))

@@ -92,6 +92,8 @@ class Shelf:
         self.hosts: dict[str, dict] = {}
         self.find: Find | None = None
         self.asking: Question | None = None
+        self.hub = f"https://{hub.HUB}"  # that is searched: the one that was looked at last
+        self.found: list[hub.Repository] = []
         self.inside: Anatomy | None = None  # of the model that is being looked into
         self.problem: Refused | None = None
         self.checked: dict[str, float | bool] = {}  # sha256 or key -> share done, or whether whole
@@ -127,15 +129,37 @@ class Shelf:
     async def open(self, text: str, machine: fit.Machine) -> None:
         """Follows what a person pasted, up to the question, the choice or the receipt."""
         self.find = self.asking = None
+        self.found = []
         await self._guarded(self._open(text, machine), partial(self.open, text))
 
     async def _open(self, text: str, machine: fit.Machine) -> None:
         address = hub.read_address(text)
-        if address.host in self.hosts:
+        if address.repository:
+            self.hub = address.base
+        if self._allowed(address.host, partial(self.open, text)):
             await self._follow(address, machine)
-        else:
-            then = partial(self.open, text)
-            self.asking = Question(address.host, address.leads, "", then)
+
+    async def search(self, text: str, _: fit.Machine) -> None:
+        """Asks the hub for repositories by a few words."""
+        self.find = self.asking = None
+        self.found = []
+        await self._guarded(self._search(text), partial(self.search, text))
+
+    async def _search(self, text: str) -> None:
+        address = hub.search(self.hub, text)
+        if self._allowed(self.hub_host, partial(self.search, text)):
+            self.found = hub.repositories(await self.ask("text", url=address))
+
+    @property
+    def hub_host(self) -> str:
+        return self.hub.partition("://")[2]
+
+    def _allowed(self, host: str, then: Callable[[fit.Machine], Awaitable]) -> bool:
+        """Whether a person has allowed the host; if not, they are asked."""
+        if host in self.hosts:
+            return True
+        self.asking = Question(host, hub.LEADS.get(host, []), "", then)
+        return False
 
     async def approve(self, machine: fit.Machine) -> None:
         """The person allows what was asked for, and what waited goes on."""
@@ -160,6 +184,7 @@ class Shelf:
 
     def decline(self) -> None:
         self.asking = self.find = self.problem = None
+        self.found = []
         self._changed()
 
     async def choose(self, path: str, machine: fit.Machine) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from onglet.components import Paper
 from onglet.engine.errors import Refused
 from onglet.library import fit
-from onglet.library.hub import File
+from onglet.library.catalogue import ENTRIES, Entry
+from onglet.library.hub import File, Repository
 from onglet.library.shelf import Download, Shelf
 from onglet.sheets import inside
 from onglet.sheets.side import buttons, form, plain, text
@@ -18,6 +19,15 @@ from onglet.words import explain, say, size
 TITLE, ICON, PLACE = "models.title", "models", 60
 
 MOST_SHOWN = 60  # files of one repository
+FIRST = 4  # of the catalogue
+GOOD_FOR = {
+    "quick": "models.for.quick",
+    "general": "models.for.general",
+    "thinks": "models.for.thinks",
+    "code": "models.for.code",
+    "documents": "models.for.documents",
+    "open": "models.for.open",
+}
 GAP = 0.1  # seconds between two drawings of what grows
 
 
@@ -32,6 +42,7 @@ class ModelsPage:
         self.session = app.session
         self.shelf = Shelf(self._changed)
         self.paper = Paper(sizing_mode="stretch_both", margin=0)
+        self.shows_all = False  # of the catalogue
         self.deleting = ""  # the model that the person is asked about
         self._drawn = 0.0
         shelf, run = self.shelf, app.run
@@ -40,7 +51,11 @@ class ModelsPage:
             site=lambda _: self.session.load_site_model(),
             unload=lambda _: run(self.session.unload()),
             cancel=lambda _: self.session.cancel_load(),
-            address=lambda m: run(self._open(m["address"])),
+            address=lambda m: run(self._with_machine(shelf.open, m["address"])),
+            search=lambda m: run(self._with_machine(shelf.search, m["query"])),
+            look_at=lambda m: run(self._look_at(m["key"])),
+            weigh=lambda m: run(self._with_machine(shelf.open, m["key"])),
+            show_all=lambda _: self._show_all(),
             allow=lambda _: run(self._with_machine(shelf.approve)),
             decline=lambda _: shelf.decline(),
             choose=lambda m: run(self._with_machine(shelf.choose, m["key"])),
@@ -89,8 +104,12 @@ class ModelsPage:
     async def _with_machine(self, act: Any, *arguments: Any) -> None:
         await act(*arguments, await self._machine())
 
-    async def _open(self, address: str) -> None:
-        await self.shelf.open(address, await self._machine())
+    async def _look_at(self, repository: str) -> None:
+        await self._with_machine(self.shelf.open, f"{self.shelf.hub}/{repository}")
+
+    def _show_all(self) -> None:
+        self.shows_all = True
+        self.draw()
 
     async def _machine(self) -> fit.Machine:
         return fit.Machine(self.session.tab_memory, work_rate=await self.session.work_rate())
@@ -157,6 +176,8 @@ class ModelsPage:
             title("models.add"),
             text("models.disk_hint", "muted"),
             buttons(pick="model.open"),
+            *self._catalogue(),
+            form("search", "query", button="models.search") | self._search_hint(),
             form("address", "address", button="models.look", hint="models.address_hint"),
             *self._problem(),
             *self._question(),
@@ -202,10 +223,29 @@ class ModelsPage:
         question = text(key, "big", **named)
         return [question, buttons(allow="models.allow", decline="models.decline")]
 
+    def _catalogue(self) -> list[dict]:
+        listed = ENTRIES if self.shows_all else ENTRIES[:FIRST]
+        rows = [self._entry(entry) for entry in listed]
+        more = [] if self.shows_all else [plain(show_all="models.show_all")]
+        hint = text("models.catalogue_hint", "muted")
+        return [title("models.catalogue"), hint, {"kind": "items", "items": rows}, *more]
+
+    def _entry(self, entry: Entry) -> dict:
+        spoken = ", ".join(entry.languages) or say("models.many_languages")
+        facts = [entry.parameters, entry.licence, spoken, say(GOOD_FOR[entry.good_for])]
+        kept = [one for one in self.shelf.models if one["source"] == entry.address]
+        if kept:
+            facts.append(say("models.here"))
+            return item(kept[0]["sha256"], entry.name, facts, use="models.use")
+        return item(entry.address, entry.name, facts, weigh="models.choose")
+
+    def _search_hint(self) -> dict:
+        return {"hint": say("models.search_hint", host=self.shelf.hub_host)}
+
     def _found(self) -> list[dict]:
         find = self.shelf.find
         if not find:
-            return []
+            return items("models.found", [_repository(one) for one in self.shelf.found])
         if find.receipt:
             return self._receipt()
         rows = [_file(file) for file in find.files[:MOST_SHOWN]]
@@ -303,6 +343,13 @@ def items(heading: str, rows: list[dict]) -> list[dict]:
 def _file(file: File) -> dict:
     facts = [file.quantization, size(file.bytes)]
     return item(file.path, file.path, facts, choose="models.choose")
+
+
+def _repository(found: Repository) -> dict:
+    many = found.downloads
+    facts = [] if many is None else [say("models.times", count=many)]
+    row = item(found.name, found.name, facts, look_at="models.look")
+    return row | ({"note": say("models.gated")} if found.gated else {})
 
 
 def _host(host: str) -> dict:
