@@ -76,6 +76,7 @@ def test_from_a_hub_to_an_answer(app, hub, repository, watch):
     app.press("models.show_all")
     item(app, "Qwen3 4B").locator("[data-key=weigh]").click()
     page.get_by_text("May this site ask huggingface.co").wait_for()
+    page.wait_for_function(SEEN, arg="[data-key=allow]")
     app.press("models.decline")
     data = (repository / MODEL / "resolve/main" / FILE).read_bytes()
     look(app, f"{hub.origin}/{MODEL}")
@@ -207,6 +208,13 @@ def test_a_file_of_the_disk_is_used_where_it_is(app, tmp_path):
     item(app, tiny.name).wait_for(state="detached")
 
 
+SEEN = """(selector) => {
+  const deep = (root) => root.querySelector(selector)
+    ?? [...root.querySelectorAll('*')]
+      .map((one) => one.shadowRoot && deep(one.shadowRoot)).find(Boolean)
+  const place = deep(document).getBoundingClientRect()
+  return place.top >= 0 && place.bottom <= innerHeight
+}"""
 # A real handle to a real file, which a headless browser's dialog cannot give.
 HANDLE = """async ([name, bytes]) => {
   const root = await navigator.storage.getDirectory()

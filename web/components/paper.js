@@ -22,8 +22,9 @@ export function renderPaper(/** @type {any} */ { model, el }) {
   draw(model.sections);
   model.on("labels", name);
   model.on("sections", () => draw(model.sections));
-  model.on("msg:custom", (/** @type {any} */ { kind }) => {
+  model.on("msg:custom", (/** @type {any} */ { kind, section }) => {
     if (kind === "focus") heading.focus();
+    if (kind === "show") told.children[section]?.scrollIntoView({ block: "center" });
   });
   el.style.height = "100%";
   el.append(styled(SECTIONS_STYLE + STYLE), make("div", { class: "words" }, heading, told));

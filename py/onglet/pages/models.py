@@ -102,7 +102,11 @@ class ModelsPage:
             self.session.load(source)
 
     async def _with_machine(self, act: Any, *arguments: Any) -> None:
+        """Does what leads to a question, a list or a receipt, and brings that into sight."""
         await act(*arguments, await self._machine())
+        outcome = [*self._problem(), *self._question(), *self._found()]
+        if outcome and outcome[0] in self.paper.sections:
+            self.paper.tell("show", section=self.paper.sections.index(outcome[0]))
 
     async def _look_at(self, repository: str) -> None:
         await self._with_machine(self.shelf.open, f"{self.shelf.hub}/{repository}")
