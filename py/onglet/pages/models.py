@@ -104,6 +104,9 @@ class ModelsPage:
     async def _with_machine(self, act: Any, *arguments: Any) -> None:
         """Does what leads to a question, a list or a receipt, and brings that into sight."""
         await act(*arguments, await self._machine())
+        self._show_outcome()
+
+    def _show_outcome(self) -> None:
         outcome = [*self._problem(), *self._question(), *self._found()]
         if outcome and outcome[0] in self.paper.sections:
             self.paper.tell("show", section=self.paper.sections.index(outcome[0]))
@@ -133,6 +136,8 @@ class ModelsPage:
         await self.shelf.inspect(name)
         if self.shelf.inside:
             self.paper.tell("focus")
+        else:
+            self._show_outcome()
 
     def _close_inside(self) -> None:
         self.shelf.close_inside()
