@@ -13,6 +13,7 @@ from typing import Self
 from onglet_build.loopback import QuietServer
 
 MIB = 1 << 20
+SLOW = 0.02  # seconds before each MiB
 READABLE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag, Content-Range, X-Linked-ETag",
@@ -21,8 +22,8 @@ READABLE = {
 
 @dataclass
 class FaultyHost:
-    """Serves `files` (name -> bytes). `asked` holds (fault, first byte, status) of each answer,
-    `sent` counts the bytes of all bodies; `elsewhere` is where `leads` leads."""
+    """Serves `files` (name -> bytes). `asked` holds (fault, first byte, the one behind the last) of
+    each request, `sent` counts the bytes of all bodies; `elsewhere` is where `leads` leads."""
 
     files: dict[str, bytes]
     elsewhere: str = ""
@@ -64,7 +65,7 @@ class Faulty(http.server.BaseHTTPRequestHandler):
         self.end = min(int(asked[2]) + 1 if asked[2] else len(self.data), len(self.data))
         with self.host.lock:
             self.before = sum(fault == self.fault for fault, _, _ in self.host.asked)
-            self.host.asked.append((self.fault, self.first, 0))
+            self.host.asked.append((self.fault, self.first, self.end))
         getattr(self, self.fault)()
 
     def none(self) -> None:
@@ -89,9 +90,15 @@ class Faulty(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
         self.end_headers()
         for start in range(0, len(body), MIB):
+            if self.fault == "slow":
+                self.host.ended.wait(SLOW)
             self.wfile.write(body[start : start + MIB])
             with self.host.lock:
                 self.host.sent += len(body[start : start + MIB])
+
+    def slow(self) -> None:
+        """50 MB a second and request."""
+        self.part()
 
     def leads(self) -> None:
         place = f"{self.host.elsewhere}/none/{self.file}"

@@ -2,10 +2,16 @@
 fault: each ends in the file or in one code, keeps what is right, and goes on from there."""
 
 import hashlib
+import json
+import os
 import random
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
+from onglet_build.python_bundle import node
 from tests.faulty_host import MIB, FaultyHost
 
 PIECE = 4 * MIB
@@ -13,8 +19,10 @@ SIZE = 13 * MIB + 777
 DATA = random.Random(4).randbytes(SIZE)
 SUM = hashlib.sha256(DATA).hexdigest()
 LARGE = random.Random(5).randbytes(9 * PIECE + 1)  # more than one request brings
+KILLS = 200 if os.environ.get("ONGLET_FULL") else 8
 LARGE_SUM = hashlib.sha256(LARGE).hexdigest()
 KEY = "k" * 32
+SCRIPT = Path(__file__).with_name("downloads_in_node.mjs")
 BEGUN = [f"{KEY}.part", f"{KEY}.part.json"]
 KEPT = sorted([SUM, f"{SUM}.json"])
 
@@ -152,3 +160,50 @@ def test_another_file_begins_anew(results):
     _, then = results["another"]
     assert then["first"] == 0
     assert then["code"] == "changed_file"  # this host says "one" all the time
+
+
+def believed(folder: Path) -> set[int]:
+    """The pieces that a journal says are there."""
+    journal = folder / f"{KEY}.part.json"
+    return (
+        {int(piece) for piece in json.loads(journal.read_text())["pieces"]}
+        if journal.exists()
+        else set()
+    )
+
+
+def test_kills_leave_nothing_wrong_and_lose_nothing(code, tmp_path):
+    """The process that downloads is killed at any moment, again and again: what is ready is right,
+    and no piece that was written down is asked for twice."""
+    chance = random.Random(7)
+    ready = 0
+    with FaultyHost({"large.gguf": LARGE}) as host:
+        place, number = tmp_path / "0", 0
+        attempt = {"wanted": large(host, "slow"), "allowed": [host.name]}
+        for _ in range(KILLS):
+            models = place / "onglet-models"
+            known, asked = believed(models), len(host.asked)
+            case = {"code": code, "cases": [{"folder": str(place), "attempts": [attempt]}]}
+            process = subprocess.Popen(
+                [str(node()), str(SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                text=True,
+            )
+            process.stdin.write(json.dumps(case))
+            process.stdin.close()
+            time.sleep(chance.uniform(0.1, 1.0))
+            process.kill()
+            process.wait()
+            for _, first, end in host.asked[asked:]:
+                assert not known & set(range(first // PIECE, -(-end // PIECE)))
+            if (models / LARGE_SUM).exists():
+                assert (models / LARGE_SUM).read_bytes() == LARGE
+                ready, number = ready + 1, number + 1
+                place = tmp_path / str(number)
+        assert not [file for file in tmp_path.glob("*/onglet-models/*") if is_ready_and_wrong(file)]
+    assert ready or KILLS < 20
+
+
+def is_ready_and_wrong(file: Path) -> bool:
+    return len(file.name) == 64 and hashlib.sha256(file.read_bytes()).hexdigest() != file.name
