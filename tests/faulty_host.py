@@ -22,7 +22,7 @@ READABLE = {
 
 @dataclass
 class FaultyHost:
-    """Serves `files` (name -> bytes). `asked` holds (fault, first byte, the one behind the last) of
+    """Serves `files` (name -> bytes). `asked` holds (path, first byte, the one behind the last) of
     each request, `sent` counts the bytes of all bodies; `elsewhere` is where `leads` leads."""
 
     files: dict[str, bytes]
@@ -64,8 +64,8 @@ class Faulty(http.server.BaseHTTPRequestHandler):
         self.first = int(asked[0] or 0)
         self.end = min(int(asked[2]) + 1 if asked[2] else len(self.data), len(self.data))
         with self.host.lock:
-            self.before = sum(fault == self.fault for fault, _, _ in self.host.asked)
-            self.host.asked.append((self.fault, self.first, self.end))
+            self.before = sum(path == self.path for path, _, _ in self.host.asked)
+            self.host.asked.append((self.path, self.first, self.end))
         getattr(self, self.fault)()
 
     def none(self) -> None:
