@@ -90,7 +90,7 @@ def test_from_a_hub_to_an_answer(app, hub, repository, watch):
     hub.slow_part, hub.delay = "/resolve/", 0.1
     before = hub.sent
     app.press("models.get")
-    while hub.sent < before + (40 << 20):
+    while hub.sent < before + (60 << 20):
         page.wait_for_timeout(50)
     page.reload(wait_until="commit")  # ends the download wherever it is
     app.wait_live().wait_model()
@@ -99,7 +99,8 @@ def test_from_a_hub_to_an_answer(app, hub, repository, watch):
     item(app, FILE).locator("[data-key=go_on]").click()
     item(app, FILE).locator("[data-key=use]").wait_for()
     fetched = hub.sent - before
-    assert fetched < len(data) + (2 * LINES + 1) * PIECE  # only what was not whole came twice
+    # Only what was not whole came twice, and what lay in the system's buffers.
+    assert fetched <= len(data) + 4 * LINES * PIECE
     entries = app.window()["ledger"]["entries"]
     assert {entry["why"] for entry in entries} == {"model"}
     assert all(entry["approved"] and entry["bytes"] for entry in entries)
