@@ -10,17 +10,30 @@ import re
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from onglet.agents import loop
+from onglet.agents import gallery, loop, steps
 from onglet.agents.config import Agent
-from onglet.agents.conversation import DONE, READING, WAITING, WRITING, Answerer, Conversation, Turn
+from onglet.agents.conversation import (
+    CHOOSING,
+    DONE,
+    READING,
+    WAITING,
+    WRITING,
+    Answerer,
+    Conversation,
+    Turn,
+    give_up,
+)
+from onglet.agents.tools import Here, known, table
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.client import Engine
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done, Load, Loaded, Progress, Sampling, Tokens
 from onglet.library import fit
 from onglet.vault.keeper import Keeper
+from onglet.vault.notes import Notes
 
 LOG = logging.getLogger(__name__)
 NEWS = 0.1  # seconds between two reports of a load
@@ -83,6 +96,7 @@ class Session:
         self.conversation = Conversation()
         self.keeper = Keeper()
         self.settings = loop.Settings()
+        self.tools = known()
         self.context: int | None = None  # tokens; None: as many as the model likes
         self._threads = 1  # of the engine that answered last
         self._deaths = 0
@@ -107,6 +121,7 @@ class Session:
         self._source: dict | None = None  # of the model that answers, or shall again
         self._load: asyncio.Task | None = None
         self._answer: asyncio.Task | None = None
+        self._permission: asyncio.Future | None = None  # of the tool that somebody is asked about
         self._stopping = False
         self._knows_model = asyncio.Event()  # whether one loads is known
 
@@ -490,11 +505,52 @@ class Session:
         """Stops the answer under way; a second time, without waiting for the engine."""
         if not self._answer:
             return
-        if self._stopping or self.conversation.last.phase == WAITING:
+        if self._stopping or self._permission or self.conversation.last.phase == WAITING:
             self._answer.cancel()
         else:
             self._stopping = True
             self.engine.cancel()
+
+    def permit(self, yes: bool) -> None:
+        """What the person says to the tool that asks."""
+        if self._permission and not self._permission.done():
+            self._permission.set_result(yes)
+
+    async def _ask_permission(self) -> bool:
+        self._permission = asyncio.get_running_loop().create_future()
+        try:
+            return await self._permission
+        finally:
+            self._permission = None
+
+    def _hands(self, conversation: Conversation) -> steps.Hands | None:
+        """The tools that may be used in a conversation. Once it holds text of others (a tool's
+        result, an agent that came by a link), tools that write ask in any case."""
+        agent = conversation.agent
+        permissions = agent.permissions() if agent else {}
+        tools = tuple(self.tools[name] for name, given in permissions.items() if given != "never")
+        if not tools:
+            return None
+        foreign = not gallery.is_ours(agent) or any(turn.steps for turn in conversation.turns)
+        asking = {
+            tool.name
+            for tool in tools
+            if permissions[tool.name] == "ask" or (tool.writes and foreign)
+        }
+        notes = Notes(self.keeper.store) if self.keeper.history else None
+        tables = {}
+        for turn in conversation.turns:
+            tables |= table.taken_out(turn.question)[1]
+        here = Here(datetime.now(), notes, tables)
+        return steps.Hands(tools, frozenset(asking), here, self._ask_permission)
+
+    async def _use_tools(self, conversation: Conversation, turn: Turn, hands: steps.Hands) -> None:
+        turn.phase = CHOOSING
+        self._tell("turn", turn)
+        question, _ = table.taken_out(turn.question)
+        async for _ in steps.taken(self.engine, question, hands, turn.steps):
+            self._tell("turn", turn)
+            await self._save(conversation, turn)
 
     def _begin(self, turn: Turn, differently: bool = False) -> None:
         self._stopping, self._before = False, None
@@ -522,6 +578,7 @@ class Session:
             turn.problem = Refused(type(error).__name__)  # told by the general sentence
         finally:
             turn.phase = DONE
+            give_up(turn.steps)
             self._answer = None
             # What is shown as finished is kept.
             await asyncio.wait([self._beside(self._save(conversation, turn))])
@@ -540,14 +597,20 @@ class Session:
             raise Refused("no_model")
 
     async def _write(self, turn: Turn, differently: bool) -> None:
-        turn.phase = READING
         turn.model = Answerer.read({"name": self.loaded.card.get("name"), "key": self.source_key})
-        self._tell("turn", turn)
         conversation = self.conversation
         settings = self.answering
+        hands = self._hands(conversation)
+        if hands and not turn.answer:
+            await self._use_tools(conversation, turn, hands)
+        turn.phase = READING
         messages = conversation.messages(settings.instructions)
+        if turn.steps:
+            messages = steps.messages(messages, turn.steps)
+            turn.answer = turn.answer or steps.beginning(turn.steps)
         if settings.form:
             turn.answer = ""  # a form begins at its beginning
+        self._tell("turn", turn)
         kept = conversation.id if self.keeper.keeps_openly else None
         how = {"differently": differently, "begun": turn.answer, "conversation": kept}
         next_save = time.monotonic() + SAVE_GAP

@@ -54,6 +54,13 @@ export const CHAT_STYLE = `
   @media (pointer: coarse) { .thoughts summary { line-height: 44px; } }
   .thoughts summary:hover { color: var(--ink); }
   .thought { white-space: pre-wrap; padding: 2px 0 2px 14px; border-left: 3px solid var(--line); line-height: 1.5; }
+  .step .thoughts { margin: 0 0 4px; }
+  .steps { margin: 0 0 10px; }
+  .step-label { font-size: 13px; }
+  .step pre { font: 14px/1.5 ui-monospace, monospace; color: var(--ink); margin: 0 0 6px; white-space: pre-wrap; overflow-wrap: anywhere; }
+  .asks { border: 1px solid var(--edge); border-radius: 10px; padding: 10px 12px; margin: 4px 0 10px; }
+  .asks p { margin: 0 0 8px; }
+  .asks .actions { display: flex; flex-wrap: wrap; gap: 8px; }
   p.waiting { color: var(--muted); margin: 0; animation: breathe 1.6s ease-in-out infinite; }
   .reason { color: var(--muted); font-size: 14px; margin: 0 0 4px; }
   .remark { color: var(--accent); font-size: 14px; margin: 0 0 2px; }

@@ -70,8 +70,9 @@ export class Transcript {
     const old = this.#element(id);
     const focused = old?.getRootNode().activeElement?.dataset?.key;
     const drawn = this.#drawn(turn);
-    const unfolded = Boolean(old?.querySelector("details")?.open);
-    drawn.querySelector("details")?.toggleAttribute("open", unfolded);
+    const folds = (/** @type {Element} */ turn) => /** @type {NodeListOf<HTMLDetailsElement>} */ (turn.querySelectorAll("details"));
+    const before = old ? [...folds(old)] : [];
+    for (const [number, fold] of folds(drawn).entries()) if (before[number]?.open) fold.open = true;
     old?.replaceWith(drawn);
     if (focused) drawn.querySelector(`[data-key="${focused}"]`)?.focus();
     if (turn.role === "answer" && turn.phase === "done") this.#say(drawn, true);

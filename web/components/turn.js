@@ -4,7 +4,7 @@ import { safeFragment } from "./safe.js";
 
 /**
  * @typedef {{id: string, role: "question" | "answer", text: string, blocks: string[], phase: string,
- *   thoughts: string, thoughts_label: string, note: string, meta: string, meta_title: string, last: boolean,
+ *   thoughts: string, thoughts_label: string, steps: Step[], note: string, meta: string, meta_title: string, last: boolean,
  *   problem: null | {title: string, text: string,
  *   actions: {name: string, label: string}[]}, remark: string, go_on: string,
  *   branch: null | {place: number, count: number, before: string, after: string}}} Turn
@@ -19,12 +19,46 @@ export function drawTurn(turn, labels, tell) {
     { class: `turn ${turn.role} ${turn.phase}${turn.last ? " last" : ""}`, "data-turn": turn.id },
     make("h2", { class: "heard-only" }, question ? labels.you : labels.model),
     question ? null : drawThoughts(turn),
+    question || !turn.steps.length ? null : drawSteps(turn.steps, labels, tell),
     question ? make("div", { class: "text" }, turn.text) : answerText(turn, labels, tell),
     turn.phase !== "done" && turn.note ? make("p", { class: "waiting" }, turn.note) : null,
     turn.phase === "done" && turn.note ? make("p", { class: "reason" }, turn.note) : null,
     turn.problem ? drawProblem(turn.problem, tell) : null,
     turn.remark ? make("p", { class: "remark" }, turn.remark) : null,
     turn.phase === "done" ? footer(turn, labels, tell) : null,
+  );
+}
+
+/**
+ * The calls of tools, folded away; one that asks is open, with its two buttons.
+ * @typedef {{title: string, asks: string, arguments_label: string, arguments: string,
+ *   result_label: string, result: string}} Step
+ * @param {Step[]} steps @param {any} labels @param {(message: object) => void} tell
+ */
+function drawSteps(steps, labels, tell) {
+  return make("div", { class: "steps" }, ...steps.map((step, number) => drawStep(step, number, labels, tell)));
+}
+
+/** @param {Step} step @param {number} number @param {any} labels @param {(message: object) => void} tell */
+function drawStep(step, number, labels, tell) {
+  const answer = (/** @type {boolean} */ yes) => make("button", {
+    type: "button", class: "text-button", "data-key": yes ? "allow" : "refuse",
+    onclick: () => tell({ kind: "permit", yes }),
+  }, yes ? labels.allow : labels.refuse);
+  const part = (/** @type {string} */ label, /** @type {string} */ text) =>
+    label ? [make("span", { class: "step-label" }, label), make("pre", { tabindex: 0 }, text)] : [];
+  return make(
+    "div",
+    { class: "step" },
+    make(
+      "details",
+      { class: "thoughts", open: Boolean(step.asks) },
+      make("summary", { "data-key": `step_${number}` }, step.title),
+      make("div", { class: "thought" },
+        ...part(step.arguments_label, step.arguments), ...part(step.result_label, step.result)),
+    ),
+    step.asks ? make("div", { class: "asks", role: "alert" }, make("p", {}, step.asks),
+      make("div", { class: "actions" }, answer(true), answer(false))) : null,
   );
 }
 
@@ -47,7 +81,7 @@ function drawThoughts({ thoughts, thoughts_label }) {
  * @param {{thoughts: string, thoughts_label: string}} turn
  */
 export function fillThoughts(element, turn) {
-  const fold = /** @type {HTMLDetailsElement} */ (element.querySelector(".thoughts"));
+  const fold = /** @type {HTMLDetailsElement} */ (element.querySelector(":scope > .thoughts"));
   if (fold.textContent === turn.thoughts_label + turn.thoughts) return;
   const fresh = drawThoughts(turn);
   fold.hidden = !turn.thoughts;

@@ -14,13 +14,14 @@ from typing import Any
 
 from onglet.agents import schema
 from onglet.agents.loop import BEST
+from onglet.agents.tools import known
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Sampling
 
 KIND, FORMAT = "agent", 1
 LANGUAGES = ("", "en", "fr")  # "": any
 SHA256 = re.compile(r"[0-9a-f]{64}")
-TOOL = re.compile(r"[a-z][a-z0-9_]{0,31}@[1-9][0-9]{0,3}")
+TOOL = re.compile(r"[a-z][a-z0-9_]{0,31}@[1-9][0-9]{0,3}(?::(?:free|ask|never))?")
 # Text that a person cannot see but a model reads: controls, format characters, private use, lone
 # surrogates, variation selectors. A joiner or a selector is let in behind a picture.
 UNSEEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
@@ -57,8 +58,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Agent:
-    """`tools`: name@version of those it may ask for; whether they run is decided on each device.
-    `parent`: the hash of the agent that it was forked from. `form`: a JSON schema its answers keep.
+    """`tools`: name@version of those it may ask for, with `:free`, `:ask` or `:never` where that is
+    not the tool's own permission. `parent`: the hash of the agent that it was forked from.
+    `form`: a JSON schema its answers keep.
     """
 
     name: str = field(metadata={"kind": "line", "least": 1, "most": 60})
@@ -88,8 +90,25 @@ class Agent:
         """SHA-256 of the canonical form, in hex: the agent's name for other agents."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
-    def tool_names(self) -> tuple[str, ...]:
-        return tuple(tool.partition("@")[0] for tool in self.tools)
+    def permissions(self) -> dict[str, str]:
+        """The permission of each tool of this version of Onglet that it may ask for, by name."""
+        found = {}
+        for each in self.tools:
+            named, _, permission = each.partition(":")
+            name, _, version = named.partition("@")
+            tool = known().get(name)
+            if tool and str(tool.version) == version:
+                found[name] = permission or tool.permission
+        return found
+
+    def permitting(self, name: str, permission: str) -> "Agent":
+        """A fork of it (or the same fork) in which a tool has another permission."""
+        tool = known()[name]
+        written = f"{name}@{tool.version}"
+        if permission != tool.permission:
+            written += f":{permission}"
+        listed = tuple(written if each.partition("@")[0] == name else each for each in self.tools)
+        return replace(self, tools=listed)
 
     def forked(self) -> "Agent":
         """A copy to change, that names where it comes from."""

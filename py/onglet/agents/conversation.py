@@ -11,18 +11,26 @@ from dataclasses import asdict, dataclass, field
 
 from onglet.agents import links
 from onglet.agents.config import Agent
+from onglet.agents.steps import FAILED, UNDER_WAY, Step
 from onglet.agents.thoughts import Parts, split
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done
 
 WAITING = "waiting"  # for a model
+CHOOSING = "choosing"  # a tool, and its use
 READING = "reading"  # the model reads the question
 WRITING = "writing"
 DONE = "done"
 
 TITLE_LENGTH = 60  # characters
 LONGEST_NAME = 300  # characters, of a model or its file
-KEPT_STATES = {WAITING: "waiting", READING: "waiting", WRITING: "writing", DONE: "done"}
+KEPT_STATES = {
+    WAITING: "waiting",
+    CHOOSING: "waiting",
+    READING: "waiting",
+    WRITING: "writing",
+    DONE: "done",
+}
 
 
 def new_id() -> str:
@@ -59,9 +67,12 @@ class Turn:
     created: float = field(default_factory=time.time)  # seconds since 1970
     interrupted: bool = False  # the tab or a worker went away while it was written
     model: Answerer | None = None  # which wrote the answer
+    steps: list[Step] = field(default_factory=list)  # the calls of tools before the answer
 
     def begin(self) -> None:
-        """Waits again; the text that is there stays."""
+        """Waits again; the text that is there stays, and what it was made of."""
+        if not self.answer:
+            self.steps = []
         self.phase, self.figures, self.problem, self.interrupted = WAITING, None, None, False
 
     def to_row(self, conversation: str) -> dict:
@@ -69,6 +80,8 @@ class Turn:
         problem = self.problem and {"code": self.problem.code, "values": self.problem.values}
         ended = {"figures": self.figures and asdict(self.figures), "problem": problem}
         ended["model"] = self.model and asdict(self.model)
+        if self.steps:
+            ended["steps"] = [asdict(step) for step in self.steps]
         return {
             "id": self.id,
             "conversation": conversation,
@@ -86,6 +99,8 @@ class Turn:
         ended = json.loads(row["ended"])
         figures, problem = ended.get("figures"), ended.get("problem")
         names = ("id", "parent", "question", "answer", "created")
+        steps = [Step(**step) for step in ended.get("steps", [])]
+        give_up(steps)
         return cls(
             **{name: row[name] for name in names},
             phase=DONE,
@@ -93,11 +108,19 @@ class Turn:
             problem=Refused(problem["code"], **problem["values"]) if problem else None,
             interrupted=row["state"] != "done",
             model=Answerer.read(ended.get("model")),
+            steps=steps,
         )
 
     def parts(self) -> Parts:
         """What the model thought, and what it said."""
         return split(self.answer, done=self.phase == DONE)
+
+
+def give_up(steps: list[Step]) -> None:
+    """What was under way will not come to its end."""
+    for step in steps:
+        if step.state in UNDER_WAY:
+            step.state = FAILED
 
 
 @dataclass

@@ -12,11 +12,16 @@ NAMES = {
         "sentence": ("One sentence", "Answers in one short sentence."),
         "child": ("Simple words", "Explains a thing as to a child, with one example."),
         "feeling": ("Mood of a text", "Says whether a text is positive, negative or neutral."),
+        "handy": ("Handy helper", "Calculates, converts units, knows the date and keeps notes."),
     },
     "fr": {
         "sentence": ("Une phrase", "Répond en une seule phrase courte (en anglais)."),
         "child": ("Mots simples", "Explique comme à un enfant, avec un exemple (en anglais)."),
         "feeling": ("Humeur d’un texte", "Dit si un texte anglais est positif, négatif ou neutre."),
+        "handy": (
+            "Petites tâches",
+            "Calcule, convertit, connaît la date, prend des notes (anglais).",
+        ),
     },
 }
 COPYING = replace(BEST, repeat_penalty=1.0)  # what is copied repeats what was said
@@ -42,6 +47,17 @@ MADE = {
             "required": ["feeling"],
         },
     },
+    "handy": {
+        "instructions": "Give short, clear, correct answers.",
+        "max_tokens": 256,
+        "tools": ("calculator@1", "convert@1", "date@1", "recall@1", "remember@1", "table@1"),
+        "openings": (
+            "Convert 26.2 miles to kilometers",
+            "What is the date in 30 days?",
+            "Remember that the spare key is at Maria's.",
+            "Where did I say the spare key is?",
+        ),
+    },
 }
 
 
@@ -51,3 +67,12 @@ def agents(language: str) -> list[Agent]:
         Agent(name=name, purpose=purpose, **MADE[key])
         for key, (name, purpose) in NAMES[language].items()
     ]
+
+
+def is_ours(agent: Agent) -> bool:
+    """Whether every word of an agent is the site's: one of these, with any tools."""
+    return any(
+        replace(agent, tools=each.tools, parent=None).hash == each.hash
+        for language in NAMES
+        for each in agents(language)
+    )

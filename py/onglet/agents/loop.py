@@ -1,4 +1,4 @@
-"""Messages -> chat template -> engine -> words of the answer. No tools yet: one step, then done.
+"""Messages -> chat template -> engine -> words of the answer. What tools give is in the messages.
 
 Knows nothing of screens; the engine may be a stand-in.
 """
@@ -61,10 +61,12 @@ async def answer(
     differently: bool = False,
     begun: str = "",
     conversation: str | None = None,
+    grammar: dict | None = None,
     on_progress: OnProgress | None = None,
 ) -> AsyncIterator[Tokens | Done]:
     """Yields the words of the answer as they come, then one Done; `begun` is how it begins already.
-    What the model read of a named conversation is kept for the next time.
+    What the model read of a named conversation is kept for the next time. `grammar`: in place of
+    that of the settings' form.
 
     Raises Refused: no_model, no_chat_template, template_failed, or what the engine says.
     """
@@ -75,7 +77,8 @@ async def answer(
     prompt = chat_template.render(
         model.chat_template, messages, bos=marks.get("bos") or "", eos=marks.get("eos") or ""
     )
-    if settings.form and thoughts.begins(prompt):
+    grammar = grammar or form_of(settings.form)
+    if grammar and thoughts.begins(prompt):
         prompt += f"\n\n{thoughts.CLOSE}\n\n"  # a form leaves no room for thoughts
     if thoughts.begins(prompt) and not begun:
         yield Tokens(id=0, text=thoughts.OPEN, count=0)
@@ -86,7 +89,7 @@ async def answer(
         settings.draw(differently),
         max_tokens=settings.max_tokens,
         conversation=conversation,
-        grammar=form_of(settings.form),
+        grammar=grammar,
         on_progress=on_progress,
     )
     async with aclosing(words):

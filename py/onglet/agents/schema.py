@@ -3,6 +3,7 @@ that the grammar library never meets what it cannot read. Knows nothing of model
 """
 
 import json
+import math
 from typing import Any
 
 MOST_CHARACTERS = 8000
@@ -80,7 +81,11 @@ def first(problems: Any) -> str:
 
 
 def is_simple(value: Any) -> bool:
-    return value is None or type(value) in (str, int, bool)
+    return value is None or type(value) in (str, int, bool) or is_finite(value)
+
+
+def is_finite(value: Any) -> bool:
+    return type(value) is float and math.isfinite(value)
 
 
 def is_whole(value: Any) -> bool:

@@ -3,15 +3,17 @@ shown whole before anything of it can be used; showing it loads, keeps and runs 
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from onglet import words
 from onglet.agents import config, gallery, links
 from onglet.agents.config import Agent
+from onglet.agents.tools import PERMISSIONS, known
 from onglet.components import Paper
 from onglet.engine.errors import Refused
 from onglet.sheets.side import buttons, plain, text
+from onglet.vault.notes import Note, Notes
 from onglet.vault.shelf import Kept, Shelf
 from onglet.words import explain, number, say, size
 
@@ -30,6 +32,9 @@ class AgentsPage:
         self.paper = Paper(sizing_mode="stretch_both", margin=0)
         self.kept: list[Agent] = []
         self.proposed: Agent | None = None  # what a link holds, until somebody decides
+        self.as_sent: Agent | None = None  # the same without the permissions changed here
+        self.notes: list[Note] = []
+        self.note_deleted: Note | None = None
         self.problem: Refused | None = None
         self.link = ""  # the link that was asked for
         self.link_copied = True
@@ -41,6 +46,12 @@ class AgentsPage:
             share=lambda _: app.run(self._share(self.proposed)),
             dismiss=lambda _: self._propose(None),
             undo=lambda _: app.run(self._undo()),
+            delete_note=lambda message: app.run(self._delete_note(message["key"])),
+            undo_note=lambda _: app.run(self._undo_note()),
+            **{
+                f"permit_{each}": lambda message, each=each: self._permit(message["key"], each)
+                for each in PERMISSIONS
+            },
         )
         self.session.keeper.on("state", lambda _: app.run(self._read()))
         self.session.keeper.on("history", lambda _: app.run(self._read()))
@@ -73,8 +84,17 @@ class AgentsPage:
 
     def _propose(self, agent: Agent | None) -> None:
         self.proposed, self.problem, self.link, self.thrown_away = agent, None, "", None
+        self.as_sent, self.note_deleted = agent, None
         self.draw()
         self.paper.tell("focus")
+
+    def _permit(self, tool: str, permission: str) -> None:
+        """Another permission makes another agent, forked from the one that was shown."""
+        sent = self.as_sent
+        changed = replace(self.proposed.permitting(tool, permission), parent=sent.hash)
+        same = changed.permissions() == sent.permissions()
+        self.proposed, self.link = sent if same else changed, ""
+        self.draw()
 
     def _use(self, agent: Agent | None) -> None:
         if agent:
@@ -94,8 +114,26 @@ class AgentsPage:
         keeper = self.session.keeper
         return Shelf(keeper.store) if keeper.history and keeper.store else None
 
+    def _notes(self) -> Notes | None:
+        keeper = self.session.keeper
+        return Notes(keeper.store) if keeper.history and keeper.store else None
+
+    async def _delete_note(self, id: str) -> None:
+        if notes := self._notes():
+            self.note_deleted = next((note for note in self.notes if note.id == id), None)
+            await notes.delete(id)
+            await self._read()
+
+    async def _undo_note(self) -> None:
+        if (note := self.note_deleted) and (notes := self._notes()):
+            self.note_deleted = None
+            await notes.restore(note.id)
+            await self._read()
+
     async def _read(self) -> None:
         """Reads what is kept; a row that is no agent (any more) is left out."""
+        notes = self._notes()
+        self.notes = await notes.all() if notes else []
         self.kept, shelf = [], self._shelf()
         for kept in await shelf.all() if shelf else []:
             try:
@@ -145,9 +183,21 @@ class AgentsPage:
             told += [title("agents.kept"), *self._entries("kept", self.kept)]
         told += [title("agents.gallery")]
         told += self._entries("made", gallery.agents(words.spoken()))
+        told += self._note_list()
         field = {"name": "link", "label": say("agents.link"), "type": "text", "autocomplete": "off"}
         form = {"kind": "form", "name": "open_link", "button": say("agents.open")}
         return [*told, title("agents.got"), {**form, "hint": say("agents.safe"), "fields": [field]}]
+
+    def _note_list(self) -> list[dict]:
+        """What tools wrote down: seen, and thrown away one by one."""
+        if not self.notes and not self.note_deleted:
+            return []
+        delete = [{"name": "delete_note", "label": say("notes.delete"), "main": False}]
+        items = [item(note.id, note.text, "", delete) for note in self.notes]
+        told = [title("notes.title"), text("notes.meaning", "muted")]
+        if self.note_deleted:
+            told += [text("notes.deleted"), plain(undo_note="chat.undo")]
+        return [*told, {"kind": "items", "items": items}] if items else told
 
     def _entries(self, where: str, agents: list[Agent]) -> list[dict]:
         told = []
@@ -176,6 +226,7 @@ class AgentsPage:
         if agent.form:
             told.append(title("agents.form"))
             told.append({"kind": "text", "text": pretty(agent.form), "look": "full code"})
+        told += self._tools(agent)
         told += self._changes(agent)
         choice = {"use": "agents.use"}
         if self._shelf() and not here:
@@ -194,14 +245,14 @@ class AgentsPage:
         numbers = {**asdict(agent.sampling), "max_tokens": agent.max_tokens}
         choice = ", ".join(f"{name} {number(value, 2)}" for name, value in numbers.items())
         choice = choice.replace(".00", "").replace(",00", "")
-        tools = ", ".join(agent.tools)
+        tools = ", ".join(tool_words(agent))
         rows = [
             [say("agents.purpose"), agent.purpose or say("agents.none"), ""],
             [say("agents.model"), self._model(agent), ""],
             [say("agents.sampling"), choice, ""],
             [
                 say("agents.tools"),
-                say("agents.tools.asked", tools=tools) if tools else say("agents.no_tools"),
+                tools or say("agents.no_tools"),
                 "",
             ],
             [say("agents.hash"), agent.hash, "code"],
@@ -214,6 +265,23 @@ class AgentsPage:
             rows.append([say("agents.parent"), agent.parent, "code"])
         return rows
 
+    def _tools(self, agent: Agent) -> list[dict]:
+        """Each tool with its permission, and what else it could be."""
+        permissions = agent.permissions()
+        if not permissions:
+            return []
+        items = []
+        for name, now in permissions.items():
+            others = [each for each in PERMISSIONS if each != now]
+            choices = [
+                {"name": f"permit_{each}", "label": say(f"permission.choose.{each}"), "main": False}
+                for each in others
+            ]
+            facts = f"{say(f'tool.{name}')} · {permission_words(name, now)}"
+            items.append(item(name, name, facts, choices))
+        hint = text("agents.tools.change.hint", "muted")
+        return [title("agents.tools.change"), hint, {"kind": "items", "items": items}]
+
     def _model(self, agent: Agent) -> str:
         if not agent.model:
             return say("agents.any_model")
@@ -224,8 +292,8 @@ class AgentsPage:
 
     def _changes(self, agent: Agent) -> list[dict]:
         """How it differs from its parent, where that one is here."""
-        known = [*self.kept, *gallery.agents("en"), *gallery.agents("fr")]
-        parent = next((each for each in known if each.hash == agent.parent), None)
+        here = [*self.kept, self.as_sent, *gallery.agents("en"), *gallery.agents("fr")]
+        parent = next((each for each in here if each.hash == agent.parent), None)
         if not parent:
             return []
         rows = [
@@ -233,6 +301,29 @@ class AgentsPage:
             for name, before, after in config.difference(parent, agent)
         ]
         return [title("agents.changes"), {"kind": "rows", "rows": rows}]
+
+
+def tool_words(agent: Agent) -> list[str]:
+    """Each tool that an agent asks for, with what it may do here."""
+    permissions = agent.permissions()
+    told = []
+    for each in agent.tools:
+        name = each.partition("@")[0]
+        if name in permissions:
+            told.append(f"{name} ({permission_words(name, permissions[name])})")
+        else:
+            told.append(f"{each} ({say('agents.tools.unknown')})")
+    return told
+
+
+def permission_words(tool: str, permission: str) -> str:
+    writes = permission == "free" and known()[tool].writes
+    return say("permission.free_writes" if writes else f"permission.{permission}")
+
+
+def item(key: str, name: str, facts: str, buttons_: list[dict]) -> dict:
+    shape = {"note": "", "look": "", "share": None}
+    return {**shape, "key": key, "title": name, "facts": facts, "buttons": buttons_}
 
 
 def title(key: str) -> dict:

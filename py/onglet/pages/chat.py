@@ -4,7 +4,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from onglet.agents.conversation import DONE, READING, WAITING, Turn
+from onglet.agents import steps
+from onglet.agents.conversation import CHOOSING, DONE, READING, WAITING, Turn
+from onglet.agents.steps import Step
 from onglet.agents.thoughts import Parts
 from onglet.browser.safe import Flow, blocks, clean
 from onglet.components import Chat
@@ -26,6 +28,8 @@ LABELS = {
     "before": "chat.branch_before",
     "after": "chat.branch_after",
     "dismiss": "chat.dismiss",
+    "allow": "tool.allow",
+    "refuse": "tool.refuse",
     "question": "composer.label",
     "placeholder": "composer.placeholder",
     "send": "composer.send",
@@ -35,7 +39,7 @@ LABELS = {
     "cancel_edit": "composer.cancel_edit",
 }
 TRIES = (1, 2, 3, 4)
-PHASE_WORDS = {WAITING: "chat.waiting", READING: "chat.reading"}
+PHASE_WORDS = {WAITING: "chat.waiting", CHOOSING: "chat.choosing", READING: "chat.reading"}
 GO_ON_REASONS = ("cancelled", "length")  # ends of an answer after which it can go on
 OWN_REASONS = ("cancelled", "length", "context")  # ends of an answer that deserve a word
 LOAD_CODES = ("no_model", "cancelled")  # problems that loading a model solves
@@ -112,6 +116,7 @@ class ChatPage:
             copy_code=lambda message: self.app.copy(message["text"]),
             regenerate=lambda _: self._when_free(self.session.regenerate),
             go_on=lambda _: self._when_free(self.session.go_on),
+            permit=lambda message: self.session.permit(bool(message["yes"])),
             edit=lambda message: self._edit(message["id"][:-1]),
             branch=lambda message: self._when_free(self.session.show_branch, message["id"]),
             unlock=lambda message: app_run(self._unlock(message["passphrase"])),
@@ -426,6 +431,7 @@ class ChatPage:
             "role": "answer",
             "blocks": blocks(parts.said),
             **self._thoughts(turn, parts),
+            "steps": [drawn_step(step) for step in turn.steps],
             "note": self._note(turn),
             "meta": self._meta(turn),
             "meta_title": clean(turn.model.key) if turn.model else "",
@@ -452,6 +458,8 @@ class ChatPage:
     def _note(self, turn: Turn) -> str:
         if turn.interrupted:
             return say("chat.interrupted")
+        if turn.phase == CHOOSING and turn.steps and turn.steps[-1].state == steps.ASKS:
+            return ""
         if turn.phase in PHASE_WORDS:
             return say(PHASE_WORDS[turn.phase])
         if turn.phase != DONE or turn.problem:
@@ -491,6 +499,20 @@ class ChatPage:
         if turn.id != self.session.first_answered or turn.phase != DONE:
             return ""
         return say("chat.first_answer", sent=self.session.ledger["bytes"])
+
+
+def drawn_step(step: Step) -> dict:
+    """One call of a tool, its arguments and result as text that can be seen."""
+    asks = step.state == steps.ASKS
+    key = f"tool.{step.state}" if step.result or step.state != steps.FAILED else "tool.stopped"
+    return {
+        "title": say(key, tool=step.tool),
+        "asks": say("tool.question", tool=step.tool) if asks else "",
+        "arguments_label": say("tool.arguments"),
+        "arguments": clean(step.written()),
+        "result_label": say("tool.result") if step.result else "",
+        "result": clean(step.result),
+    }
 
 
 def stepper(ids: list[str], shown: str) -> dict | None:

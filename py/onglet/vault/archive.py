@@ -17,6 +17,7 @@ TABLES = {
     "conversation": ("id", "title", "folder", "created", "changed", "deleted", "shown", "agent"),
     "turn": ("id", "conversation", "parent", "question", "answer", "state", "created", "ended"),
     "agent": ("id", "document", "created", "deleted"),
+    "note": ("id", "text", "created", "deleted"),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "created": (int, float),
@@ -27,8 +28,8 @@ TYPES: dict[str, tuple[type, ...]] = {
     "shown": (str, type(None)),
     "agent": (str, type(None)),
 }
-ORDER = {"folder": "id", "conversation": "id", "turn": "number", "agent": "id"}
-WITH_AGENTS = 2  # the version of the tables from which on there are agents
+ORDER = {"folder": "id", "conversation": "id", "turn": "number", "agent": "id", "note": "id"}
+WITH_AGENTS, WITH_NOTES = 2, 3  # the versions of the tables from which on there are such
 CHUNK = 400  # rows a statement
 STATES = ("waiting", "writing", "done")
 
@@ -67,7 +68,11 @@ def checked(text: str) -> dict[str, list[list]]:
         raise Refused("damaged_file")
     if whole["version"] > VERSION:
         raise Refused("newer_file")
-    rows = older(whole.get("rows")) if whole["version"] < WITH_AGENTS else whole.get("rows")
+    rows = whole.get("rows")
+    if whole["version"] < WITH_AGENTS:
+        rows = before_agents(rows)
+    if whole["version"] < WITH_NOTES:
+        rows = before_notes(rows)
     if not isinstance(rows, dict) or set(rows) != set(TABLES):
         raise Refused("damaged_file")
     for table, names in TABLES.items():
@@ -82,7 +87,14 @@ def checked(text: str) -> dict[str, list[list]]:
     return rows
 
 
-def older(rows: Any) -> Any:
+def before_notes(rows: Any) -> Any:
+    """The rows of a file from before there were notes, as they would be now."""
+    if not isinstance(rows, dict) or "note" in rows:
+        return None
+    return {**rows, "note": []}
+
+
+def before_agents(rows: Any) -> Any:
     """The rows of a file from before there were agents, as they would be now."""
     if not isinstance(rows, dict) or not isinstance(rows.get("conversation"), list):
         return rows
@@ -110,13 +122,22 @@ def is_end(text: str) -> bool:
             Done(**figures)
         if problem is not None:
             Refused(problem["code"], **problem["values"])
+        return all(is_step(step) for step in end.get("steps", []))
     except (ValueError, TypeError, KeyError, RecursionError):
         return False
-    return True
+
+
+def is_step(step: Any) -> bool:
+    """Whether it is a call of a tool as agents/steps.py writes it."""
+    if not isinstance(step, dict) or set(step) != {"tool", "arguments", "state", "result"}:
+        return False
+    texts = (step["tool"], step["state"], step["result"])
+    return all(isinstance(text, str) for text in texts) and isinstance(step["arguments"], dict)
 
 
 NEWER = {
     "agent": "ON CONFLICT (id) DO NOTHING",
+    "note": "ON CONFLICT (id) DO NOTHING",
     "folder": "ON CONFLICT (id) DO NOTHING",
     "conversation": """ON CONFLICT (id) DO UPDATE SET title = excluded.title,
         folder = excluded.folder, changed = excluded.changed, shown = excluded.shown,

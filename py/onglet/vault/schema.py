@@ -52,6 +52,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id TEXT PRIMARY KEY,   -- its hash
             document TEXT NOT NULL, created REAL NOT NULL, deleted REAL) STRICT""",
     ),
+    (
+        """CREATE TABLE note (     -- what agents are told to remember
+            id TEXT PRIMARY KEY, text TEXT NOT NULL, created REAL NOT NULL, deleted REAL) STRICT""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 
