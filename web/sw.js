@@ -30,6 +30,8 @@ const DOWNLOAD_POLICY = "@download_policy@";
 /** @type {Map<string, Set<string>>} */
 const letThrough = new Map();
 const COMPLETE = new URL("complete", SCOPE).href;
+/** The group of the files that are fetched when they are first needed. */
+const LATER = "workshop";
 /** While a cache of this name exists nothing leaves this device; it ends with the last tab. */
 const SEAL = `onglet-seal ${SCOPE.pathname}`;
 
@@ -182,7 +184,7 @@ async function replace() {
   return true;
 }
 
-/** @typedef {{path: string, bytes: number, sha256: string}} Listed */
+/** @typedef {{path: string, bytes: number, sha256: string, group: string}} Listed */
 
 /** @returns {Promise<Listed[]>} the files of this build that the cache does not hold yet */
 async function missing() {
@@ -192,6 +194,7 @@ async function missing() {
   if (list.build !== BUILD) throw new HostMoved(`the host serves ${list.build}, not ${BUILD}`);
   const wanted = [];
   for (const file of /** @type {Listed[]} */ (list.files)) {
+    if (file.group === LATER) continue;
     if (!held.has(new URL(file.path, SCOPE).href) && !(await isKept(file))) wanted.push(file);
   }
   return wanted;

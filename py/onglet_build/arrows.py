@@ -14,6 +14,7 @@ FLOORS = {
     "sheets": 5,
     "components": 5,
     "session": 4,
+    "workshop": 4,
     "agents": 4,
     "documents": 3,
     "translation": 3,

@@ -30,7 +30,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-IMMUTABLE_FOLDERS = ("a", "models", "pyodide", "python", "static")
+IMMUTABLE_FOLDERS = ("a", "models", "onnxruntime", "pyodide", "python", "static", "workshop")
 
 
 def headers_file() -> str:

@@ -34,7 +34,8 @@ def build(into: Path) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         compile_files(pyodide, standard_library(pyodide), Path(folder) / "stdlib")
         write_zip(Path(folder) / "stdlib", into / "stdlib.zip")
-    files = {name: path.read_bytes() for name, path in vendor.python_files()}
+    found = vendor.python_files(vendor.packages("python"))
+    files = {name: path.read_bytes() for name, path in found}
     compile_files(pyodide, files, into / "packages")
     return {}
 

@@ -5,6 +5,7 @@ Names carry hashes, so that two versions of the site never share a file: everyth
 `web/` and `static/` becomes one folder a/<hash of the tree>/, which only index.html names.
 """
 
+import functools
 import hashlib
 import json
 import shutil
@@ -37,6 +38,7 @@ class Parts:
     model: dict
     app_folder: Path
     app: dict
+    workshop: Path
 
 
 def main(arguments: list[str]) -> int:
@@ -57,9 +59,9 @@ def build() -> Path:
 
 def run_steps() -> Parts:
     with timed("vendor"):
-        vendor.fetch(vendor.packages("site", "python"))
+        vendor.fetch(vendor.packages("site", "python", "workshop"))
         model_file = vendor.model_file()
-    from . import kernels, model, snapshot
+    from . import kernels, model, snapshot, workshop
 
     kernel_folder, _ = cached(
         "kernels", [ROOT / "wasm_kernels", HERE / "kernels.py"], kernels.build
@@ -68,7 +70,10 @@ def run_steps() -> Parts:
     model_folder, model_facts = cached("model", model_sources, model.build)
     app_sources = [PY / "onglet", VENDOR_LIST, *(HERE / name for name in APP_STEP)]
     app_folder, app = cached("app", app_sources, snapshot.build)
-    return Parts(kernel_folder, model_folder, model_facts, app_folder, app)
+    names = ("workshop.py", *APP_STEP[1:])
+    shop_sources = [*workshop.sources(), VENDOR_LIST, *(HERE / name for name in names)]
+    shop_folder, _ = cached("workshop", shop_sources, workshop.build)
+    return Parts(kernel_folder, model_folder, model_facts, app_folder, app, shop_folder)
 
 
 def lay_out(parts: Parts) -> None:
@@ -80,6 +85,7 @@ def lay_out(parts: Parts) -> None:
     lay_files(parts.model_folder, into / "models")
     code = lay_code(parts, into)
     site = {"code": code, "model": parts.model, "app": app, "words": boot_words()}
+    site["workshop"] = lay_workshop(parts, into) | {"stdlib": app["folder"] + app["stdlib"]}
     lay_documents(into, site, licences)
     old = BUILD / "dist.old"
     shutil.rmtree(old, ignore_errors=True)
@@ -105,15 +111,29 @@ def lay_app(parts: Parts, into: Path) -> dict:
     return {**parts.app, "folder": folder, "snapshot": facts, "pyodide": PYODIDE}
 
 
+def lay_workshop(parts: Parts, into: Path) -> dict:
+    from . import workshop
+
+    facts = workshop.facts(lay_tree(parts.workshop, into, "workshop"))
+    return {**facts, "pyodide": PYODIDE}
+
+
 def lay_vendored(into: Path) -> dict[str, str]:
     """Copies the vendored files that the browser fetches; returns path -> licence."""
     licences = {}
-    for row in vendor.packages("site", "python"):
+    for row in vendor.packages("site", "python", "workshop"):
         for place, path in vendor.site_files(row):
             if not place.startswith("code:"):
                 copy(path, into / place)
                 licences[place] = row.licence
     return licences
+
+
+@functools.cache
+def workshop_places() -> set[str]:
+    """What only the workshop fetches of the vendored packages."""
+    rows = vendor.packages("workshop")
+    return {place for row in rows for place, _ in vendor.site_files(row)}
 
 
 def lay_code(parts: Parts, into: Path) -> str:
@@ -140,7 +160,7 @@ def lay_code(parts: Parts, into: Path) -> str:
 def licence_texts() -> str:
     """Returns Onglet's licence and those of everything that the site carries."""
     texts = [f"Onglet ({OWN_LICENCE})\n\n{(ROOT / 'LICENSE').read_text()}"]
-    for row in vendor.packages("site", "python", "model"):
+    for row in vendor.packages("site", "python", "workshop", "model"):
         found = [path for path in files_under(row.folder) if vendor.is_licence(path.name)]
         body = "\n".join(path.read_text(errors="replace") for path in found) or LICENCE_ELSEWHERE
         texts.append(f"{row.package} {row.version} ({row.licence})\n\n{body}")
@@ -203,9 +223,16 @@ def row_of(path: Path, root: Path, licences: dict[str, str]) -> dict:
         "path": place,
         "bytes": path.stat().st_size,
         "sha256": vendor.sha256_of(path),
-        "group": "model" if place.startswith("models/") else "app",
+        "group": group_of(place),
         "licence": licences.get(place, OWN_LICENCE),
     }
+
+
+def group_of(place: str) -> str:
+    """`app`, `model`, or `workshop`: what is fetched when it is first needed, not for offline."""
+    if place.startswith("workshop/") or place in workshop_places():
+        return "workshop"
+    return "model" if place.startswith("models/") else "app"
 
 
 def lay_tree(tree: Path, into: Path, name: str) -> str:

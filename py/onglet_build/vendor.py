@@ -7,6 +7,7 @@ under build/cache/vendor/. Knows nothing about what the site does with the files
 
 import base64
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -39,6 +40,8 @@ class Package:
     `without` takes members away from `python`. `site` says in which folder of dist/ a member goes
     (`code:` before it: into the folder of the site's own code). `mends` corrects a fault of a text
     member: what stands there exactly once, and what is written instead.
+    `carries` names a wheel inside the
+    archive, when that is all that is wanted of it: the licence is then the wheel's own.
     """
 
     package: str
@@ -48,6 +51,7 @@ class Package:
     group: str
     sha256: str
     integrity: str = ""
+    carries: str = ""
     platform: str = "any"
     keep: tuple[str, ...] = ()
     python: tuple[str, ...] = ()
@@ -68,6 +72,8 @@ class Package:
         return UNPACKED / self.label
 
     def wants(self, member: str) -> bool:
+        if self.carries:
+            return member == self.carries
         return (
             matches(member, self.keep)
             or matches(member, tuple(self.site))
@@ -127,7 +133,9 @@ def npm_command(rows: list[Package]) -> list[str]:
 def pip_command(rows: list[Package], platform: str) -> list[str]:
     names = [f"{row.package}=={row.version}" for row in rows]
     options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--dest", "."]
+    # A package that carries a file for Pyodide may itself be for an older Python.
     target = ["--python-version", PYTHON_OF_PYODIDE, "--platform", platform]
+    target.append("--ignore-requires-python")
     return [sys.executable, "-m", "pip", "download", *options, *target, *names]
 
 
@@ -201,16 +209,26 @@ def members(row: Package) -> Iterator[tuple[str, bytes]]:
         with zipfile.ZipFile(row.archive) as archive:
             for name in archive.namelist():
                 if not name.endswith("/") and safe(name) and row.wants(name):
-                    yield name, archive.read(name)
+                    data = archive.read(name)
+                    yield name, data
+                    if row.carries:
+                        yield from licences_in(data)
+
+
+def licences_in(wheel: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yields (name, bytes) of the licences of a wheel that another package carries."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        for name in archive.namelist():
+            if safe(name) and ".dist-info/" in name and is_licence(name.rpartition("/")[2]):
+                yield name, archive.read(name)
 
 
 def safe(name: str) -> bool:
     return ".." not in name.split("/") and not name.startswith("/") and "\\" not in name
 
 
-def python_files() -> Iterator[tuple[str, Path]]:
-    """Yields (name in site-packages, file) of every vendored Python package, sorted by name."""
-    rows = packages("python")
+def python_files(rows: list[Package]) -> Iterator[tuple[str, Path]]:
+    """Yields (name in site-packages, file) of vendored Python packages, sorted by name."""
     fetch(rows)
     found = {}
     for row in rows:

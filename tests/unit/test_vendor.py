@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import tarfile
 import zipfile
 
@@ -9,7 +10,7 @@ import pytest
 
 from onglet_build import vendor
 
-GROUPS = {"site", "python", "model", "test", "check", "bench"}
+GROUPS = {"site", "python", "model", "test", "check", "bench", "workshop"}
 
 
 @pytest.fixture
@@ -133,3 +134,12 @@ def test_a_mend_needs_its_fault_exactly_once(shelf):
     assert (row.folder / "a/one.py").read_text() == "x = 0"
     with pytest.raises(vendor.VendorError, match="exactly once"):
         vendor.fetch([dataclasses.replace(row, mends={"a/two.py": ("1", "0")})])
+
+
+def test_the_carried_numpy_is_the_one_of_pyodide():
+    (row,) = (row for row in vendor.packages("workshop") if row.carries)
+    vendor.fetch([row])
+    lock = json.loads((vendor.package("pyodide").folder / "pyodide-lock.json").read_text())
+    wheel = row.folder / row.carries
+    assert vendor.sha256_of(wheel) == lock["packages"]["numpy"]["sha256"]
+    assert any(vendor.is_licence(path.name) for path in row.folder.rglob("*"))

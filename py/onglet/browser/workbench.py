@@ -1,0 +1,103 @@
+"""What Python in the workshop may use of the browser: the file it was handed, NumPy, and the worker
+that runs graphs (web/workshop/worker.js). Knows no graph and no document.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from onglet.browser.bridge import plain
+
+
+class GraphFailed(Exception):
+    """onnxruntime refused a graph or a run; the text is its reason, for programs."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A tensor as bytes (or texts), as it travels between the workers."""
+
+    type: str  # float32, int64, bool, string, ...
+    shape: tuple[int, ...]
+    data: bytes | list[str]
+
+
+def places() -> dict:
+    """Where the site's parts lie (web/workshop/worker.js, Places)."""
+    return json.loads(_workbench().places())
+
+
+async def read_site(path: str) -> bytes:
+    """Reads a file of this site. Raises OSError when the host does not give it."""
+    from pyodide.ffi import JsException
+
+    try:
+        return (await _workbench().bytesOf(path)).to_bytes()
+    except JsException as error:
+        raise OSError(str(error)) from error
+
+
+async def read_file(file: Any) -> bytes:
+    """The bytes of a file that the person picked (a JavaScript `File`)."""
+    return (await file.arrayBuffer()).to_bytes()
+
+
+async def need_numpy() -> None:
+    """Makes `import numpy` possible; the first call unpacks it."""
+    await _workbench().numpy()
+
+
+async def load_graph(*, name: str | None = None, data: bytes | None = None) -> dict:
+    """Opens a graph of the site's table by name, or one from bytes.
+
+    Returns {"session": number, "inputs": [{"name", "type", "shape"}], "outputs": [...]}.
+    """
+    return plain(await _ask({"kind": "load", "name": name, "bytes": data}))
+
+
+async def run_graph(session: int, feeds: dict[str, Raw]) -> dict[str, Raw]:
+    """One run of an open graph. Raises GraphFailed."""
+    tensors = {
+        name: {"type": raw.type, "shape": list(raw.shape), "data": raw.data}
+        for name, raw in feeds.items()
+    }
+    found = await _ask({"kind": "run", "session": session, "feeds": tensors})
+    return {name: taken(tensor) for name, tensor in found.as_object_map().items()}
+
+
+async def close_graph(session: int) -> None:
+    await _ask({"kind": "close", "session": session})
+
+
+def taken(tensor: Any) -> Raw:
+    data = tensor.data
+    texts = tensor.type == "string"
+    return Raw(tensor.type, tuple(tensor.shape), data.to_py() if texts else data.to_bytes())
+
+
+async def _ask(message: dict) -> Any:
+    """Asks the graph worker; bytes are copied once, into buffers that are then given away."""
+    from js import Array, Object
+    from pyodide.ffi import to_js
+
+    given = Array.new()
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, dict):
+            return Object.fromEntries(to_js([[key, convert(item)] for key, item in value.items()]))
+        if isinstance(value, (bytes, memoryview)):
+            buffer = to_js(value).buffer
+            given.push(buffer)
+            return buffer
+        return to_js(value)
+
+    answer = await _workbench().graph(convert(message), given)
+    if getattr(answer, "error", None):
+        raise GraphFailed(answer.error.values.reason)
+    return getattr(answer, "value", None)
+
+
+def _workbench() -> Any:
+    import js
+
+    return js.self.workbench

@@ -1,0 +1,115 @@
+/**
+ * The workshop: a second Python beside the app's, for work that takes long or may go wrong (reading
+ * documents, running graphs). Started when first needed, ended when it has rested or is cancelled.
+ * Knows no job: `onglet.workshop` does.
+ *
+ * @typedef {object} Places paths relative to `root`
+ * @property {string} pyodide folder
+ * @property {string} stdlib
+ * @property {string} packages zip
+ * @property {string} numpy wheel
+ * @property {string} onnxruntime folder
+ * @property {Record<string, {path: string, sha256: string, bytes: number, tokenizer: string}>} graphs
+ */
+
+const SITE_PACKAGES = "/lib/python3.14/site-packages";
+
+/** @type {Promise<any>} the Python module onglet.workshop */
+let workshop;
+/** @type {string} */ let root;
+/** @type {Places} */ let places;
+/** @type {number} */ let threads;
+/** @type {any} Pyodide */ let python;
+
+self.onmessage = ({ data }) => {
+  if (data.kind === "start") {
+    ({ root, places, threads } = data);
+    workshop = wake();
+  } else if (data.kind === "do") {
+    act(data);
+  }
+};
+
+/** @param {{id: number, job: string, arguments: object, file: File | null}} task */
+async function act({ id, job, arguments: given, file }) {
+  try {
+    const module = await workshop;
+    send({ id, ...JSON.parse(await module.act(job, JSON.stringify(given), file, teller(id))) });
+  } catch (error) {
+    console.error(error);
+    const full = /out of memory|MemoryError/i.test(String(error));
+    const code = full ? "out_of_memory" : "workshop_failed";
+    send({ kind: "failed", id, error: { code, values: {} } });
+  }
+}
+
+const teller = (/** @type {number} */ id) => (/** @type {string} */ value) =>
+  send({ kind: "progress", id, value: JSON.parse(value) });
+
+async function wake() {
+  const { loadPyodide } = await import(`${root}${places.pyodide}pyodide.mjs`);
+  const archive = bytesOf(places.packages);
+  python = await loadPyodide({
+    indexURL: root + places.pyodide,
+    stdLibURL: root + places.stdlib,
+    lockFileContents: { info: { abi_version: "2026_0" }, packages: {} },
+    env: { PYTHONHASHSEED: "0" },
+  });
+  python.unpackArchive(await archive, "zip", { extractDir: SITE_PACKAGES });
+  Object.assign(self, { pyodide: python });
+  return python.pyimport("onglet.workshop");
+}
+
+/** @param {string} path */
+async function bytesOf(path) {
+  const response = await fetch(root + path);
+  if (!response.ok) throw new Error(`${response.status} for ${path}`);
+  return response.arrayBuffer();
+}
+
+function send(/** @type {object} */ message) {
+  self.postMessage(message);
+}
+
+/** @type {Promise<void> | undefined} */ let numpy;
+/** @type {Worker | undefined} */ let graphs;
+/** @type {Map<number, PromiseWithResolvers<any>>} */ const asked = new Map();
+let count = 0;
+
+/** What `onglet.browser.workbench` may use. */
+Object.assign(self, {
+  workbench: {
+    places: () => JSON.stringify(places),
+    bytesOf,
+    /** Makes NumPy importable. */
+    numpy: () => (numpy ??= bytesOf(places.numpy).then((wheel) =>
+      python.unpackArchive(wheel, "whl", { extractDir: SITE_PACKAGES }))),
+    /** Asks the graph worker. @param {any} message @param {Transferable[]} given */
+    graph: (message, given) => {
+      const answer = Promise.withResolvers();
+      asked.set(++count, answer);
+      graphWorker().postMessage({ ...message, id: count }, given);
+      return answer.promise;
+    },
+  },
+});
+
+function graphWorker() {
+  if (graphs) return graphs;
+  graphs = new Worker(new URL("../graphs/worker.js", import.meta.url), { type: "module" });
+  graphs.postMessage({ kind: "start", root, places, threads });
+  graphs.onmessage = ({ data }) => {
+    asked.get(data.id)?.resolve(data);
+    asked.delete(data.id);
+  };
+  graphs.onerror = (event) => {
+    event.preventDefault();
+    graphs?.terminate();
+    graphs = undefined;
+    for (const answer of asked.values()) answer.resolve({ error: { code: "graph_failed", values: { reason: event.message } } });
+    asked.clear();
+  };
+  return graphs;
+}
+
+export {}; // a module: its names are its own
