@@ -19,6 +19,7 @@ import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, language, services, settings } from "./page/services.js";
 import { StoreHost } from "./page/store.js";
 import { showProgress, showStopped, showTrouble } from "./page/signs.js";
+import { WorkshopHost } from "./page/workshop.js";
 import { takeNewBuild, watchForNewBuild } from "./page/update.js";
 
 const FEW_CORES = 2; // with no more, Python and the engine make each other late: one after the other
@@ -40,6 +41,7 @@ const enginePort = engine.start(fewCores ? python.promise : undefined);
 const events = new Events(app);
 const files = new FilesHost((news) => events.send("library", news));
 const disk = new DiskFiles(engine, files);
+const workshop = new WorkshopHost((news) => events.send("workshop", news));
 const store = new StoreHost((name, value) => events.send(name, value));
 startApp();
 listen();
@@ -59,7 +61,7 @@ function startApp() {
     lock: `onglet-app-${crypto.randomUUID?.() ?? Math.random()}`,
   };
   const model = { path: site.model.path, loading: engine.choice.load !== null };
-  answerCalls(app, services(engine, model, store, { files, disk }));
+  answerCalls(app, services(engine, model, store, { files, disk, workshop }));
   const { prerendered, live, stopped } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));
@@ -83,7 +85,10 @@ function listen() {
   listenForPages((name) => events.send("page", name));
   listenForShortcuts((name) => events.send("shortcut", name));
   listenForRest(Number(wishes.get("rest")) || REST, () => events.send("rest", true));
-  listenForFiles(async (file, handle) => events.send("dropped_file", await disk.take(file, handle)));
+  listenForFiles(
+    async (file, handle) => events.send("dropped_file", await disk.take(file, handle)),
+    (dropped) => events.send("dropped_documents", dropped.map((file) => workshop.handOver(file))),
+  );
   for (const name of ["online", "offline"]) {
     addEventListener(name, () => events.send("online", navigator.onLine));
   }

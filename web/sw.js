@@ -162,7 +162,7 @@ async function obey(event) {
   try {
     if (event.data.kind === "let_through") reply({ passes: await pass(event.data.host) });
     if (event.data.kind === "build") reply({ build: BUILD });
-    if (event.data.kind === "missing") reply({ files: await missing() });
+    if (event.data.kind === "missing") reply({ files: await missing(event.data.group) });
     if (event.data.kind === "store") reply({ stored: await store(event.data.file) });
     if (event.data.kind === "finish") reply({ complete: await finishAlone() });
     if (event.data.kind === "forget") reply({ forgotten: await forget() });
@@ -186,18 +186,30 @@ async function replace() {
 
 /** @typedef {{path: string, bytes: number, sha256: string, group: string}} Listed */
 
-/** @returns {Promise<Listed[]>} the files of this build that the cache does not hold yet */
-async function missing() {
-  if (await isComplete()) return [];
+/**
+ * @param {string} [group] of files that are fetched when first needed; without it, the rest
+ * @returns {Promise<Listed[]>} the files of this build that the cache does not hold yet
+ */
+async function missing(group) {
+  if (!group && (await isComplete())) return [];
   const held = new Set((await (await cache()).keys()).map((request) => request.url));
   const list = await (await fetch(new URL("files.json", SCOPE), { cache: "no-cache" })).json();
   if (list.build !== BUILD) throw new HostMoved(`the host serves ${list.build}, not ${BUILD}`);
   const wanted = [];
+  const later = await isInUse(list.files);
   for (const file of /** @type {Listed[]} */ (list.files)) {
-    if (file.group === LATER) continue;
+    if (group ? file.group !== group : file.group === LATER && !later) continue;
     if (!held.has(new URL(file.path, SCOPE).href) && !(await isKept(file))) wanted.push(file);
   }
   return wanted;
+}
+
+/** Whether a build on this device has what is fetched when first needed: the next one takes it too. */
+async function isInUse(/** @type {Listed[]} */ files) {
+  for (const file of files) {
+    if (file.group === LATER && (await caches.match(new URL(file.path, SCOPE).href))) return true;
+  }
+  return false;
 }
 
 /** Whether the file is a part of a model that this device keeps outside the cache. */

@@ -96,7 +96,8 @@ class Rail(Component):
 
 class Paper(Component):
     """A page that is read: sections, drawn in order (the kinds of `Sheet`). Sends its buttons'
-    names; `focus` moves the focus to its heading, `show` brings a section into sight."""
+    names; `focus` moves the focus to its heading, `reveal` to the passage that is marked, `show`
+    brings a section into sight."""
 
     labels = param.Dict(default={"title": ""})
     sections = param.List(default=[])

@@ -28,6 +28,7 @@ from onglet.agents.conversation import (
 )
 from onglet.agents.tools import Here, known, table
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
+from onglet.documents.library import Library
 from onglet.engine.client import Engine
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done, Load, Loaded, Progress, Sampling, Tokens
@@ -95,6 +96,7 @@ class Session:
     def __init__(self):
         self.conversation = Conversation()
         self.keeper = Keeper()
+        self.documents = Library(self.keeper)
         self.settings = loop.Settings()
         self.tools = known()
         self.context: int | None = None  # tokens; None: as many as the model likes
@@ -154,6 +156,7 @@ class Session:
         else:
             self._tell("model")
         self._knows_model.set()
+        self.documents.start(bridge)
         self._beside(self._keep(bridge))
         self.facts = await bridge.call("facts")
         self.engine.memory = fit.engine_memory(self.tab_memory)

@@ -59,4 +59,45 @@ async def embed(file: Any, tell: Callable[[str], None], texts: list[str]) -> lis
     return [base64.b64encode(each.tobytes()).decode() for each in rounded]
 
 
-JOBS = {"read_document": read_document, "embed": embed}
+_known: tuple[str, list[int], Any] = ("", [], None)  # an index, its numbers, vectors (n, 384)
+
+
+async def nearest(
+    file: Any,
+    tell: Callable[[str], None],
+    question: str,
+    index: str,
+    count: int,
+    numbers: list[int] | None = None,
+    vectors: str = "",
+) -> list | None:
+    """The passages nearest to a question: [[number, cosine], ...]. `vectors` of all `numbers` one
+    after the other, as `embed` gave them; null when it does not know `index` and needs them."""
+    global _known
+    await workbench.need_numpy()
+    import numpy as np
+
+    if numbers is not None:
+        whole = np.frombuffer(base64.b64decode(vectors), np.int8).reshape(len(numbers), -1)
+        _known = (index, numbers, whole)
+    if _known[0] != index:
+        return None
+    (asked,) = await embed(file, tell, [question])
+    wanted = np.frombuffer(base64.b64decode(asked), np.int8)
+    return ranked(wanted, _known[1], _known[2], count)
+
+
+def ranked(wanted: Any, numbers: list[int], whole: Any, count: int) -> list:
+    """[[number, cosine], ...], nearest first; signed bytes: wanted (384,), whole (n, 384)."""
+    import numpy as np
+
+    dots = whole.astype(np.float32) @ wanted.astype(np.float32)
+    lengths = np.linalg.norm(whole.astype(np.float32), axis=1) * np.linalg.norm(
+        wanted.astype(np.float32)
+    )
+    cosines = dots / np.maximum(lengths, 1e-9)
+    best = np.argsort(-cosines, kind="stable")[:count]
+    return [[numbers[each], float(cosines[each])] for each in best]
+
+
+JOBS = {"read_document": read_document, "embed": embed, "nearest": nearest}

@@ -12,6 +12,11 @@ const STYLE = `
   p { max-width: 44em; text-wrap: pretty; }
 `;
 
+function reveal(/** @type {any} */ marked) {
+  marked?.scrollIntoView({ block: "center" });
+  marked?.focus({ preventScroll: true });
+}
+
 export function renderPaper(/** @type {any} */ { model, el }) {
   const tell = (/** @type {object} */ message) => model.send_msg(message);
   const heading = make("h2", { tabindex: -1 });
@@ -25,6 +30,7 @@ export function renderPaper(/** @type {any} */ { model, el }) {
   model.on("msg:custom", (/** @type {any} */ { kind, section }) => {
     if (kind === "focus") heading.focus();
     if (kind === "show") told.children[section]?.scrollIntoView({ block: "center" });
+    if (kind === "reveal") reveal(told.querySelector(".marked"));
   });
   el.style.height = "100%";
   el.append(styled(SECTIONS_STYLE + STYLE), make("div", { class: "words" }, heading, told));

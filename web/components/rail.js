@@ -6,11 +6,11 @@ import { icon, make, set } from "./dom.js";
 import { styled } from "./style.js";
 
 const STYLE = `
-  nav { position: fixed; z-index: 1100; inset: 48px auto 0 0; width: 72px; padding: 10px 6px;
+  nav { position: fixed; z-index: 1100; inset: 48px auto 0 0; width: 72px; padding: 10px 0;
         display: flex; flex-direction: column; gap: 4px; background: var(--paper);
         border-right: 1px solid var(--line); }
   a { display: grid; justify-items: center; align-content: center; gap: 3px; min-height: 56px; padding: 4px 2px;
-      border-radius: 10px; color: var(--muted); font-size: 12px; line-height: 1.2; text-decoration: none; }
+      border-radius: 10px; color: var(--muted); font-size: 11px; line-height: 1.2; text-decoration: none; }
   a:hover { background: var(--hover); color: var(--ink); }
   a[aria-current] { color: var(--accent); font-weight: 600; }
   .icon { width: 22px; height: 22px; }

@@ -62,6 +62,11 @@ export const SECTIONS_STYLE = `
   .items strong { display: block; font-weight: 600; overflow-wrap: anywhere; }
   .items .facts { display: block; color: var(--muted); font-size: 14px; margin-bottom: 6px;
                   font-variant-numeric: tabular-nums; }
+  .passages { list-style: none; margin: 0 0 14px; padding: 0; }
+  .passages li { border-left: 3px solid var(--line); padding: 2px 0 2px 14px; margin: 0 0 18px; scroll-margin: 80px; }
+  .passages li.marked { border-left-color: var(--accent); background: var(--hover); }
+  .passages .place { display: block; color: var(--muted); font-size: 13px; }
+  .passages p { white-space: pre-wrap; margin: 4px 0 6px; }
   ul { margin: 0 0 12px; padding-left: 20px; font-size: 15px; }
 `;
 
@@ -143,6 +148,7 @@ const DRAW = {
     make("div", { style: `width: ${Math.round(share * 1000) / 10}%` }),
   ),
   items: ({ items }, tell) => make("ul", { class: "items" }, ...items.map((/** @type {Item} */ item) => drawItem(item, tell))),
+  passages: ({ items }, tell) => make("ol", { class: "passages" }, ...items.map((/** @type {Passage} */ item) => drawPassage(item, tell))),
   buttons: ({ buttons }, tell) => make(
     "div",
     { class: "buttons" },
@@ -180,6 +186,28 @@ function drawItem({ key, title, facts, note, look, share, buttons }, tell) {
         type: "button", class: main ? "text-button main" : "text-button", "data-key": name,
         "aria-label": `${label}: ${title}`, onclick: pressed(name),
       }, label))),
+  );
+}
+
+/**
+ * @typedef {object} Passage a part of a document
+ * @property {string} key
+ * @property {string} place document, page, headings
+ * @property {string} text
+ * @property {boolean} marked the one that was asked for
+ * @property {{name: string, label: string} | null} button
+ */
+/** @param {Passage} passage @param {(message: object) => void} tell */
+function drawPassage({ key, place, text, marked, button }, tell) {
+  return make(
+    "li",
+    { class: marked ? "marked" : null, tabindex: marked ? -1 : null },
+    make("span", { class: "place" }, place),
+    make("p", {}, text),
+    button && make("button", {
+      type: "button", class: "text-button", "data-key": `${button.name}-${key}`,
+      "aria-label": `${button.label}: ${place}`, onclick: () => tell({ kind: button.name, key }),
+    }, button.label),
   );
 }
 

@@ -17,8 +17,14 @@ export function listenForShortcuts(pressed) {
   });
 }
 
-/** @param {(file: File, handle: any) => void} dropped with the file's handle, where the browser gives one */
-export function listenForFiles(dropped) {
+/** Where dropped files are documents, not models. */
+const DOCUMENTS = "documents";
+
+/**
+ * @param {(file: File, handle: any) => void} dropped with the file's handle, where the browser gives one
+ * @param {(files: File[]) => void} documents dropped on their page
+ */
+export function listenForFiles(dropped, documents) {
   const holdsFiles = (/** @type {DragEvent} */ event) =>
     event.dataTransfer?.types.includes("Files") ?? false;
   addEventListener("dragover", (event) => {
@@ -32,6 +38,7 @@ export function listenForFiles(dropped) {
     if (!holdsFiles(event)) return;
     event.preventDefault();
     leave();
+    if (pageNamed() === DOCUMENTS) return documents([...(event.dataTransfer?.files ?? [])]);
     const file = event.dataTransfer?.files[0];
     /** @type {any} */
     const item = event.dataTransfer?.items[0];

@@ -48,6 +48,27 @@ async function fill(worker, quietSince) {
   return end.moved ? null : Boolean(end.complete);
 }
 
+/**
+ * Stores a group of files that is fetched when first needed, so that it is there without a network.
+ * @param {string} group
+ * @param {(done: number, total: number) => void} told bytes
+ * @returns {Promise<boolean>} whether it is stored; it may be there in the browser's own cache all the same
+ */
+export async function storeGroup(group, told) {
+  const worker = navigator.serviceWorker?.controller;
+  if (!worker) return false;
+  const { files } = await askWorker(worker, { kind: "missing", group });
+  const total = (files ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ { bytes }) => sum + bytes, 0);
+  let done = 0;
+  for (const file of files ?? []) {
+    told(done, total);
+    const { stored } = await askWorker(worker, { kind: "store", file }, FILE_PATIENCE);
+    if (!stored) return false;
+    done += file.bytes;
+  }
+  return Boolean(files);
+}
+
 async function rest(/** @type {() => number} */ quietSince) {
   for (;;) {
     const left = quietSince() + REST - performance.now();

@@ -34,11 +34,13 @@ export function answerCalls(app, known) {
  * @param {import("./engine.js").EngineHost} engine
  * @param {{path: string, loading: boolean}} model the site's own, and whether the page loads it
  * @param {import("./store.js").StoreHost} store
- * @param {{files: import("./files.js").FilesHost, disk: import("./disk.js").DiskFiles}} library
+ * @param {{files: import("./files.js").FilesHost, disk: import("./disk.js").DiskFiles,
+ *   workshop: import("./workshop.js").WorkshopHost}} hosts
  */
-export function services(engine, model, store, { files, disk }) {
+export function services(engine, model, store, { files, disk, workshop }) {
   return {
     ...store.services(),
+    ...workshop.services(),
     facts: async () => ({ ...facts(), persisted: await navigator.storage?.persisted?.() }),
     ledger: async () => ledger(),
     timeline: async () => timeline,
@@ -48,6 +50,7 @@ export function services(engine, model, store, { files, disk }) {
     delete_everything: () => deleteEverything(() => {
       store.stop();
       engine.stop();
+      workshop.stop();
       files.end();
     }),
     site_model: async () => model,

@@ -3,10 +3,12 @@
  * and answers back; a cancelled job ends the worker, whatever it was at. Knows no job.
  */
 import { site } from "../app/start.js";
+import { storeGroup } from "./offline.js";
 
 const REST = 180_000; // milliseconds without a job before its memory is given back
 const MOST_THREADS = 4;
 const ENDED = { code: "cancelled", values: {} };
+const GROUP = "workshop"; // of the site's files
 const DIED = { code: "workshop_failed", values: {} };
 
 export class WorkshopHost {
@@ -17,11 +19,8 @@ export class WorkshopHost {
     /** @type {Map<number, (answer: any) => void>} */ this.open = new Map();
     /** @type {Worker | null} */ this.worker = null;
     this.timer = 0;
-  }
-
-  /** Lets jobs name a file by a key. @param {string} key @param {File} file */
-  offer(key, file) {
-    this.files.set(key, file);
+    /** @type {Promise<boolean> | null} */ this.stored = null;
+    this.ended = 0; // times
   }
 
   /** What Python may call. */
@@ -38,8 +37,11 @@ export class WorkshopHost {
    *   Python, `file` is a key
    * @returns {Promise<{value?: any, error?: {code: string, values: object}}>}
    */
-  ask({ task, job, arguments: given, file }) {
+  async ask({ task, job, arguments: given, file }) {
     clearTimeout(this.timer);
+    const { ended } = this;
+    if (!(await this.#store(task))) this.stored = null; // next time again
+    if (ended !== this.ended) return { error: ENDED };
     const worker = this.#start();
     return new Promise((resolve) => {
       this.open.set(task, resolve);
@@ -49,11 +51,26 @@ export class WorkshopHost {
 
   /** Ends the worker; what it was at has failed. @param {{code: string, values: object}} error */
   end(error) {
+    clearTimeout(this.timer);
+    this.ended += 1;
     this.worker?.terminate();
     this.worker = null;
     for (const resolve of this.open.values()) resolve({ error });
     this.open.clear();
     return true;
+  }
+
+  /** Gets what the workshop is made of and keeps it for offline, once. @param {number} task */
+  #store(task) {
+    this.stored ??= storeGroup(GROUP, (done, total) =>
+      this.tell({ task, value: { stage: "getting", done, total } })).catch(() => false);
+    return this.stored;
+  }
+
+  /** For good: everything of this site is being deleted. */
+  stop() {
+    this.end(ENDED);
+    this.files.clear();
   }
 
   #start() {
@@ -91,9 +108,10 @@ export class WorkshopHost {
     return files.map((file) => this.handOver(file));
   }
 
+  /** What Python knows a file by. */
   handOver(/** @type {File} */ file) {
     const key = `${file.name}-${file.size}-${file.lastModified}`;
-    this.offer(key, file);
+    this.files.set(key, file);
     return { key, name: file.name, bytes: file.size };
   }
 }

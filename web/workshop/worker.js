@@ -38,7 +38,7 @@ async function act({ id, job, arguments: given, file }) {
   } catch (error) {
     console.error(error);
     const full = /out of memory|MemoryError/i.test(String(error));
-    const code = full ? "out_of_memory" : "workshop_failed";
+    const code = full ? "out_of_memory" : navigator.onLine ? "workshop_failed" : "offline";
     send({ kind: "failed", id, error: { code, values: {} } });
   }
 }

@@ -2,7 +2,7 @@
 published: a new one is added.
 
 `turn` is a tree: an edited question or another answer is a sibling, with the same parent. The words
-of all turns are indexed for search (FTS5, without accents).
+of all turns, and of the passages of documents, are indexed for search (FTS5, without accents).
 """
 
 from onglet.engine.errors import Refused
@@ -55,6 +55,32 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE note (     -- what agents are told to remember
             id TEXT PRIMARY KEY, text TEXT NOT NULL, created REAL NOT NULL, deleted REAL) STRICT""",
+    ),
+    (
+        """CREATE TABLE document (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, bytes INTEGER NOT NULL,
+            pages INTEGER,         -- null where the format has none
+            created REAL NOT NULL,
+            ready REAL,            -- when its last passage was written; before, it does not count
+            deleted REAL) STRICT""",
+        """CREATE TABLE passage (
+            number INTEGER PRIMARY KEY,
+            document TEXT NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            place INTEGER NOT NULL,  -- in the document, from 0
+            page INTEGER, headings TEXT NOT NULL, text TEXT NOT NULL,
+            vector TEXT NOT NULL     -- base64 of 384 signed bytes; a length of 1 is 127
+        ) STRICT""",
+        "CREATE UNIQUE INDEX passage_of ON passage (document, place)",
+        """CREATE VIRTUAL TABLE passage_words USING fts5(headings, text, content='passage',
+            content_rowid='number', tokenize="porter unicode61 remove_diacritics 2")""",
+        """CREATE TRIGGER passage_added AFTER INSERT ON passage BEGIN
+            INSERT INTO passage_words(rowid, headings, text)
+                VALUES (new.number, new.headings, new.text);
+        END""",
+        """CREATE TRIGGER passage_removed AFTER DELETE ON passage BEGIN
+            INSERT INTO passage_words(passage_words, rowid, headings, text)
+                VALUES ('delete', old.number, old.headings, old.text);
+        END""",
     ),
 )
 VERSION = len(MIGRATIONS)

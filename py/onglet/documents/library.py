@@ -1,0 +1,258 @@
+"""The documents of this tab: files become passages with vectors in the store, and questions find
+them. Decides in which order things are done; the workshop (onglet/workshop.py) reads and embeds.
+
+Tells listeners of `changed` (something to draw) and `show` (a passage is to be seen). No screen.
+"""
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
+from onglet.browser.safe import clean
+from onglet.documents.search import EACH, Hit, Near, search
+from onglet.engine.errors import Refused
+from onglet.vault.keeper import Keeper
+from onglet.vault.papers import Entry, Papers, Passage
+from onglet.vault.store import answered
+
+LOG = logging.getLogger(__name__)
+BATCH = 16  # passages embedded and written at a time
+LONGEST_NAME = 200  # characters
+READING = ("waking", "getting", "reading")
+
+
+@dataclass
+class Import:
+    """A file on its way into the store."""
+
+    key: str  # by which the page knows the file
+    name: str
+    bytes: int
+    stage: str = "waiting"  # waking, getting (bytes), reading (pages), indexing (passages), ended
+    done: int = 0
+    total: int = 0
+    problem: Refused | None = None
+    cancelled: bool = False
+    task: int = 0  # of the workshop
+
+    def step(self, stage: str, done: int = 0, total: int = 0) -> None:
+        self.stage, self.done, self.total = stage, done, total
+
+    @property
+    def share(self) -> float:
+        return self.done / self.total if self.total else 0.0
+
+
+class Library:
+    def __init__(self, keeper: Keeper):
+        self.keeper = keeper
+        self.entries: list[Entry] = []
+        self.imports: list[Import] = []
+        self.thrown_away: Entry | None = None
+        self.bridge: Bridge | None = None
+        self._listeners = Listeners()
+        self._tasks = itertools.count(1)
+        self._work: asyncio.Task | None = None
+        self._reading: asyncio.Task | None = None
+        self._cleared = False
+
+    def on(self, name: str, listener: Callable[[Any], None]) -> None:
+        self._listeners.add(name, listener)
+
+    def _tell(self, name: str, value: Any = None) -> None:
+        self._listeners.tell(name, value)
+
+    def start(self, bridge: Bridge) -> None:
+        """Listens to the page and the vault."""
+        self.bridge = bridge
+        bridge.on_event("workshop", self._progress)
+        bridge.on_event("dropped_documents", self.add)
+        self.keeper.on("state", lambda _: self._state())
+        self.keeper.on("history", lambda _: self.look())
+
+    @property
+    def papers(self) -> Papers | None:
+        """The way to what is kept; None while the store is not open."""
+        keeper = self.keeper
+        return Papers(keeper.store) if keeper.history and keeper.store else None
+
+    # What is kept
+
+    def _state(self) -> None:
+        """Locked: no word of a document stays in this tab."""
+        if self.papers is None and self.keeper.state["phase"] != "starting":
+            self.thrown_away, self._cleared = None, False
+            if self.imports or self.entries:
+                self.imports.clear()
+                self._reading = asyncio.ensure_future(self.bridge.call("end_workshop"))
+            self.entries = []
+            self._tell("changed")
+
+    def look(self) -> None:
+        """Reads the list anew."""
+        if self.papers:
+            self._reading = asyncio.ensure_future(self._look())
+
+    async def _look(self) -> None:
+        if not (papers := self.papers):
+            return
+        try:
+            if not self._cleared:
+                self._cleared = True
+                await papers.clear()
+            entries = await papers.all()
+        except (Refused, ServiceFailed) as error:
+            LOG.info("documents not listed: %s", error)
+            return
+        if self.papers and entries != self.entries:
+            self.entries = entries
+            self._tell("changed")
+
+    async def delete(self, id: str) -> None:
+        """Throws a document away; `undo` brings it back."""
+        papers = self.papers
+        entry = next((each for each in self.entries if each.id == id), None)
+        if papers and entry:
+            await papers.delete(id)
+            self.thrown_away = entry
+            await self._look()
+
+    async def undo(self) -> None:
+        if (papers := self.papers) and (entry := self.thrown_away):
+            self.thrown_away = None
+            await papers.restore(entry.id)
+            await self._look()
+
+    async def passages(self, id: str, first: int, count: int) -> list[Passage]:
+        papers = self.papers
+        return await papers.passages(id, first, count) if papers else []
+
+    def show(self, document: str, place: int) -> None:
+        """Somebody wants to see a passage in its place."""
+        self._tell("show", (document, place))
+
+    # Files into the store
+
+    async def pick(self) -> None:
+        """Lets the person choose files, and takes them in."""
+        self.add(await self.bridge.call("pick_documents"))
+
+    def add(self, files: list[dict]) -> None:
+        """Takes files in, one after the other: `{key, name, bytes}` of the page."""
+        for file in files:
+            name = clean(file["name"])[:LONGEST_NAME]
+            fresh = Import(file["key"], name, file["bytes"])
+            self.imports = [one for one in self.imports if one.key != fresh.key or not one.problem]
+            if any(each.key == fresh.key for each in self.imports):
+                continue
+            self.imports.append(fresh)
+        if self._work is None or self._work.done():
+            self._work = asyncio.ensure_future(self._take_all())
+        self._tell("changed")
+
+    async def cancel(self, key: str) -> None:
+        """Ends an import; nothing of it stays."""
+        for each in [each for each in self.imports if each.key == key]:
+            each.cancelled = True
+            if each.stage == "waiting" or each.problem:
+                self.imports.remove(each)
+            else:
+                await self.bridge.call("end_workshop")
+        self._tell("changed")
+
+    async def _take_all(self) -> None:
+        while waiting := [each for each in self.imports if each.stage == "waiting"]:
+            one = waiting[0]
+            try:
+                await self._take(one)
+            except Refused as refused:
+                one.problem = refused
+            except ServiceFailed as error:
+                LOG.warning("import: %s", error)
+                one.problem = Refused("workshop_failed")
+            one.stage = "ended"
+            if (one.cancelled or not one.problem) and one in self.imports:
+                self.imports.remove(one)
+            await self._look()
+            self._tell("changed")
+
+    async def _take(self, one: Import) -> None:
+        """A file -> passages -> vectors -> rows. Raises Refused; then no row of it is left."""
+        papers = self.papers
+        if not papers:
+            raise Refused("store_locked" if self.keeper.locked else "no_storage")
+        if any((each.name, each.bytes) == (one.name, one.bytes) for each in self.entries):
+            raise Refused("document_known")
+        one.step("waking")
+        self._tell("changed")
+        read = await self._ask("read_document", one, name=one.name)
+        entry = Entry(secrets.token_hex(8), one.name, one.bytes, read["pages"])
+        await papers.begin(entry)
+        try:
+            await self._index(papers, entry.id, one, read["passages"])
+            await papers.finish(entry.id)
+        except BaseException:
+            await papers.remove(entry.id)
+            raise
+
+    async def _index(self, papers: Papers, id: str, one: Import, found: list) -> None:
+        for first in range(0, len(found), BATCH):
+            one.step("indexing", first, len(found))
+            self._tell("changed")
+            part = found[first : first + BATCH]
+            batch = [(page, clean(above), clean(text)) for text, page, above in part]
+            texts = [f"{above}\n{text}" if above else text for _, above, text in batch]
+            vectors = await self._ask("embed", one, texts=texts)
+            rows = [
+                (place, *row, vector)
+                for place, (row, vector) in enumerate(zip(batch, vectors, strict=True), first)
+            ]
+            if one.cancelled or one not in self.imports:
+                raise Refused("cancelled")
+            await papers.add(id, rows)
+
+    def _progress(self, told: dict) -> None:
+        for one in self.imports:
+            if one.task == told["task"] and one.stage in READING:
+                value = told["value"]
+                one.step(value.get("stage", "reading"), value["done"], value["total"])
+                self._tell("changed")
+
+    async def _ask(self, job: str, one: Import | None = None, **arguments: Any) -> Any:
+        """One job of the workshop. Raises Refused."""
+        task = next(self._tasks)
+        file = None
+        if one:
+            one.task, file = task, one.key
+        given = {"task": task, "job": job, "arguments": arguments, "file": file}
+        return answered(await self.bridge.call("workshop", **given))
+
+    # Questions
+
+    async def search(self, question: str) -> list[Hit]:
+        """The passages that fit a question; none when nothing does. Raises Refused."""
+        papers = self.papers
+        if not papers or not self.entries:
+            return []
+        return await search(papers, question, await self._near(papers, question))
+
+    async def _near(self, papers: Papers, question: str) -> Near | None:
+        """What comes nearest in meaning; None when the workshop does not run: words must do."""
+        index = " ".join(sorted(each.id for each in self.entries))
+        given = {"question": question, "index": index, "count": EACH}
+        try:
+            found = await self._ask("nearest", **given)
+            if found is None:  # a workshop that does not know these documents yet
+                rows = await papers.vectors()
+                given |= {"numbers": [number for number, _ in rows]}
+                given |= {"vectors": "".join(vector for _, vector in rows)}
+                found = await self._ask("nearest", **given)
+            return [(number, cosine) for number, cosine in found]
+        except (Refused, ServiceFailed) as error:
+            LOG.warning("searched by words alone: %s", error)
+            return None

@@ -1,0 +1,121 @@
+"""The documents that are kept, as passages with their vectors: listed, added, thrown away, brought
+back, searched by words. Knows rows, not what a document is.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onglet.vault.history import UNDO_SECONDS
+from onglet.vault.store import Store
+
+LISTED = 1000
+UNFINISHED_SECONDS = 3600.0  # what was begun longer ago was cut short
+COUNTS = "d.deleted IS NULL AND d.ready IS NOT NULL"
+FOUND = "p.number, p.document, d.name, p.place, p.page, p.headings, p.text"
+HEADING_WEIGHT = 2.0  # of a word in a heading, beside one in the text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One document of the list."""
+
+    id: str
+    name: str
+    bytes: int
+    pages: int | None
+    passages: int = 0
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage and where it stands: `place` in its document from 0, `page` from 1."""
+
+    number: int
+    document: str
+    name: str
+    place: int
+    page: int | None
+    headings: str
+    text: str
+
+
+class Papers:
+    """Raises what its store raises."""
+
+    def __init__(self, store: Store):
+        self.store = store
+
+    async def clear(self) -> None:
+        """Deletes for good what was thrown away a while ago, and what was never finished."""
+        now = time.time()
+        old = "deleted < ? OR (ready IS NULL AND created < ?)"
+        bounds = (now - UNDO_SECONDS, now - UNFINISHED_SECONDS)
+        counting = f"SELECT count(*) FROM document WHERE {old}"
+        (((count,),),) = await self.store.read([counting, *bounds])
+        if count:
+            await self.store.write([f"DELETE FROM document WHERE {old}", *bounds])
+
+    async def all(self) -> list[Entry]:
+        """Those that count, the newest first."""
+        sql = f"""SELECT d.id, d.name, d.bytes, d.pages,
+            (SELECT count(*) FROM passage p WHERE p.document = d.id)
+            FROM document d WHERE {COUNTS} ORDER BY d.created DESC LIMIT ?"""
+        (rows,) = await self.store.read([sql, LISTED])
+        return [Entry(*row) for row in rows]
+
+    async def begin(self, entry: Entry) -> None:
+        """A document that does not count before `finish`."""
+        sql = "INSERT INTO document (id, name, bytes, pages, created) VALUES (?, ?, ?, ?, ?)"
+        await self.store.write([sql, entry.id, entry.name, entry.bytes, entry.pages, time.time()])
+
+    async def add(self, id: str, rows: Sequence[tuple[int, int | None, str, str, str]]) -> None:
+        """Adds passages: (place, page, headings, text, vector)."""
+        sql = """INSERT INTO passage (document, place, page, headings, text, vector)
+            VALUES (?, ?, ?, ?, ?, ?)"""
+        await self.store.write(*([sql, id, *row] for row in rows))
+
+    async def finish(self, id: str) -> None:
+        await self.store.write(["UPDATE document SET ready = ? WHERE id = ?", time.time(), id])
+
+    async def remove(self, id: str) -> None:
+        """Deletes a document for good."""
+        await self.store.write(["DELETE FROM document WHERE id = ?", id])
+
+    async def delete(self, id: str) -> None:
+        """Throws a document away; `restore` brings it back."""
+        await self.store.write(["UPDATE document SET deleted = ? WHERE id = ?", time.time(), id])
+
+    async def restore(self, id: str) -> None:
+        await self.store.write(["UPDATE document SET deleted = NULL WHERE id = ?", id])
+
+    async def passages(self, id: str, first: int, count: int) -> list[Passage]:
+        """`count` passages of a document from the place `first` on."""
+        sql = f"""SELECT {FOUND} FROM passage p JOIN document d ON d.id = p.document
+            WHERE p.document = ? AND p.place >= ? AND {COUNTS} ORDER BY p.place LIMIT ?"""
+        (rows,) = await self.store.read([sql, id, first, count])
+        return [Passage(*row) for row in rows]
+
+    async def numbered(self, numbers: Sequence[int]) -> list[Passage]:
+        """The passages of these numbers, in their order; those that are gone are left out."""
+        marks = ", ".join("?" * len(numbers))
+        sql = f"""SELECT {FOUND} FROM passage p JOIN document d ON d.id = p.document
+            WHERE p.number IN ({marks}) AND {COUNTS}"""
+        (rows,) = await self.store.read([sql, *numbers])
+        known = {row[0]: Passage(*row) for row in rows}
+        return [known[number] for number in numbers if number in known]
+
+    async def vectors(self) -> list[tuple[int, str]]:
+        """(number, vector) of every passage that counts."""
+        sql = f"""SELECT p.number, p.vector FROM passage p JOIN document d ON d.id = p.document
+            WHERE {COUNTS} ORDER BY p.number"""
+        (rows,) = await self.store.read([sql])
+        return [(number, vector) for number, vector in rows]
+
+    async def with_words(self, query: str, count: int) -> list[int]:
+        """Numbers of the passages that fit an FTS5 query best, by BM25."""
+        sql = f"""SELECT p.number FROM passage_words w JOIN passage p ON p.number = w.rowid
+            JOIN document d ON d.id = p.document WHERE passage_words MATCH ? AND {COUNTS}
+            ORDER BY bm25(passage_words, {HEADING_WEIGHT}, 1.0) LIMIT ?"""
+        (rows,) = await self.store.read([sql, query, count])
+        return [number for (number,) in rows]

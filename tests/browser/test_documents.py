@@ -1,0 +1,111 @@
+"""The documents page in one visit: a real PDF is taken in and found again, page by page; what is
+hostile ends in a sentence; without a network all of it goes on."""
+
+import io
+import zipfile
+
+import pytest
+
+from onglet_build.driver import App
+from onglet_build.loopback import Loopback
+from onglet_build.policy import HEADERS
+from tests.manual import part_of_manual
+
+PAGES = (12, 19)
+QUESTION = "Which characters may a package name hold?"
+FOUND_ON = 6  # page 17 of the manual
+NOTE = (
+    b"# Keys\n\nThe spare key of the shed hangs behind the blue door.\n\n# Cat\n\nFeed her at noon."
+)
+
+
+def bomb() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("content.xml", bytes(90 << 20))
+    return made.getvalue()
+
+
+HOSTILE = {
+    "bomb.odt": (bomb(), "error.document_bomb"),
+    "broken.pdf": (b"%PDF-1.7 nothing of a PDF follows", "error.broken_document"),
+    "program.exe": (b"MZ" * 500, "error.unknown_document"),
+}
+
+
+class Documents:
+    """The page as a person uses it."""
+
+    def __init__(self, app: App):
+        self.app, self.page = app, app.page
+
+    def open(self) -> "Documents":
+        self.page.locator("[data-key=page-documents]").click()
+        self.app.expect("documents.meaning")
+        return self
+
+    def add(self, **files: bytes) -> None:
+        """Picks files; `__` in a name stands for its dot."""
+        named = {name.replace("__", "."): data for name, data in files.items()}
+        kind = "application/octet-stream"
+        with self.page.expect_file_chooser() as chooser:
+            self.app.press("documents.pick")
+        chooser.value.set_files(
+            [{"name": name, "mimeType": kind, "buffer": data} for name, data in named.items()]
+        )
+
+    def item(self, name: str):
+        return self.page.locator(".items li").filter(has_text=name)
+
+    def wait_for(self, name: str) -> None:
+        self.item(name).locator("[data-key=delete]").wait_for(timeout=240_000)
+
+    def find(self, question: str) -> list[str]:
+        """The places of the passages that are found."""
+        self.page.locator("#find-find").fill(question)
+        self.page.locator("#find-find").press("Enter")
+        self.page.get_by_text(f"“{question}”").filter(visible=True).wait_for(timeout=60_000)
+        return self.page.locator(".passages .place").all_inner_texts()
+
+
+@pytest.fixture
+def documents(open_app, site):
+    """On a host of its own, which a test may close."""
+    with Loopback({"/": site}, headers=HEADERS) as host:
+        yield Documents(open_app(host).wait_live().wait_model().wait_stored())
+
+
+def test_documents_are_read_found_and_kept(documents, watch):
+    app, page = documents.app, documents.page
+    documents.open()
+    app.expect("documents.empty")
+    documents.add(guide__pdf=part_of_manual(*PAGES))
+    documents.wait_for("guide.pdf")
+    assert "8 pages" in documents.item("guide.pdf").inner_text()
+    assert any(f"guide.pdf · page {FOUND_ON}" in place for place in documents.find(QUESTION)[:3])
+    page.locator(".passages button").first.click()
+    marked = page.locator(".passages li.marked")
+    marked.wait_for()
+    assert marked.evaluate("it => it.getRootNode().activeElement === it")
+    app.press("documents.back")
+
+    documents.add(**{name.replace(".", "__"): data for name, (data, _) in HOSTILE.items()})
+    for name, (_, key) in HOSTILE.items():
+        documents.item(name).locator("p.problem").wait_for()
+        app.expect(key)
+        documents.item(name).locator("[data-key=cancel]").click()
+
+    page.context.set_offline(True)
+    page.reload()
+    app.wait_live()
+    documents.open()
+    documents.wait_for("guide.pdf")
+    documents.add(notes__md=NOTE)
+    documents.wait_for("notes.md")
+    assert documents.find("Where is the key for the shed?")[0] == "notes.md · Keys"
+    assert documents.find("Who won the football world cup?") == []
+    documents.item("notes.md").locator("[data-key=delete]").click()
+    documents.item("notes.md").wait_for(state="detached")
+    app.press("chat.undo")
+    documents.wait_for("notes.md")
+    assert watch.off_origin == []
