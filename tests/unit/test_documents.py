@@ -6,7 +6,7 @@ import base64
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onglet import workshop
@@ -196,6 +196,7 @@ def test_a_question_becomes_the_words_that_it_is_about():
     assert search.query("what is it?") == ""
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_question_is_a_query_that_sqlite_understands(question):
     async def body():
