@@ -125,6 +125,7 @@ class Session:
         self._answer: asyncio.Task | None = None
         self._permission: asyncio.Future | None = None  # of the tool that somebody is asked about
         self._stopping = False
+        self._resting = False  # the engine is being started anew without a model
         self._knows_model = asyncio.Event()  # whether one loads is known
 
     def on(self, name: str, listener: Callable[[Any], None]) -> None:
@@ -250,9 +251,12 @@ class Session:
         return fit.tab_memory(gigabytes * (1 << 30)) if gigabytes else None
 
     async def unload(self) -> None:
-        """Ends the model's workers and gives their memory back."""
+        """Ends the model's workers and gives their memory back: browsers free what a worker held
+        when it ends, and not for long when it only lets go of it."""
         self.stop()
         await self.engine.unload()
+        self._resting = True
+        await self.bridge.call("restart_engine", load=None)
         self._tell("model")
 
     async def work_rate(self) -> float | None:
@@ -346,7 +350,9 @@ class Session:
 
     def _engine_restarted(self, alive: bool) -> None:
         self.context_used = 0
-        if alive:
+        if alive and self._resting:
+            self._resting = False  # it was not lost, and nothing is to be loaded again
+        elif alive:
             self._deaths += 1
             if self._deaths >= DEATHS_TO_SHORTER:
                 self._shorten()

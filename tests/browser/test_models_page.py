@@ -4,6 +4,8 @@ a wrong byte is found."""
 
 import hashlib
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,9 @@ from tests.faulty_host import READABLE, FaultyHost
 MODEL = "org/capital-GGUF"
 FILE = "capital-Q4_1.gguf"
 PIECE = 4 << 20
+TIMES = 20 if os.environ.get("ONGLET_FULL") else 3
+WEIGHTS = 90 << 20  # bytes that the weights of the site's model take, at least
+LOOKS = 80  # at memory that the system takes back, a quarter of a second apart
 LINES = 3  # requests at a time (web/files/download.js)
 TRIED = """async (url) => {
   try { await fetch(url); return 'out'; } catch { return 'refused'; }
@@ -165,8 +170,9 @@ def test_what_a_host_may_answer(app, hub, repository, watch):
     assert len(hub.log) == asked
 
 
-def test_a_file_of_the_disk_is_used_where_it_is(app, tmp_path):
-    """Picked once, listed, and opened again after a reload; nothing is copied."""
+def test_a_file_of_the_disk_is_used_where_it_is(app, tmp_path, browser):
+    """Picked once, listed, and opened again after a reload; nothing is copied. Models that are
+    unloaded give their memory back."""
     page = app.page
     tiny = tmp_path / "tiny-F32.gguf"
     write_tiny(tiny, next(iter(VARIANTS.values())))
@@ -204,6 +210,7 @@ def test_a_file_of_the_disk_is_used_where_it_is(app, tmp_path):
     app.expect("models.none")
     app.press("model.site")
     page.get_by_text("SmolLM2 135M", exact=False).first.wait_for()
+    check_memory(app, browser)
     item(app, tiny.name).locator("[data-key=delete]").click()
     item(app, tiny.name).locator("[data-key=delete_now]").click()
     item(app, tiny.name).wait_for(state="detached")
@@ -216,6 +223,38 @@ SEEN = """(selector) => {
   const place = deep(document).getBoundingClientRect()
   return place.top >= 0 && place.bottom <= innerHeight
 }"""
+
+
+def check_memory(app, browser) -> None:
+    """The site's model is unloaded and loaded again some times."""
+    left = []
+    for _ in range(TIMES):
+        app.page.locator("[data-key=unload]").wait_for()
+        full = memory_of_pages(browser)
+        app.press("models.unload")
+        app.expect("models.none")
+        for _ in range(LOOKS):
+            if (empty := memory_of_pages(browser)) < full - WEIGHTS:
+                break
+            app.page.wait_for_timeout(250)
+        assert empty < full - WEIGHTS
+        left.append(empty)
+        app.press("model.site")
+    print("MB full", full >> 20, "left", [one >> 20 for one in left])
+    assert left[-1] <= 1.1 * left[0]
+    app.page.locator("[data-key=unload]").wait_for()
+
+
+def memory_of_pages(browser) -> int:
+    """Bytes that the browser's pages have to themselves or share, in proportion."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    pages = [Path(f"/proc/{one['id']}") for one in processes if one["type"] == "renderer"]
+    told = [(page / "smaps_rollup").read_text() for page in pages if page.exists()]
+    return sum(int(re.search(r"^Pss: +(\d+)", one, re.M)[1]) << 10 for one in told)
+
+
 # A real handle to a real file, which a headless browser's dialog cannot give.
 HANDLE = """async ([name, bytes]) => {
   const root = await navigator.storage.getDirectory()

@@ -344,6 +344,28 @@ async def test_a_file_of_the_disk_that_is_gone_is_told():
 
 
 @plays
+async def test_unloading_ends_the_worker_that_held_the_memory():
+    tab = await Tab().start()
+    await tab.load()
+    unloading = asyncio.ensure_future(tab.session.unload())
+    await settle()
+    await tab.says("unloaded", "unload")
+    await unloading
+    assert tab.restarts == [{"load": None}]
+    tab.bridge.event("engine_restarted", True)
+    await settle()
+    assert len(tab.asked("load")) == 1  # nothing is loaded until somebody wants it
+    assert "engine_back" not in tab.told
+    tab.session.load_site_model()
+    await settle()
+    await tab.load()
+    assert tab.session.loaded
+    tab.bridge.event("engine_restarted", True)  # this time it died
+    await settle()
+    assert len(tab.asked("load")) == 3
+
+
+@plays
 async def test_a_context_that_was_shortened_to_fit_is_told():
     tab = await Tab().start()
     await tab.says(**{**LOADED, "card": {**LOADED["card"], "full_context": 4096}}, request="load")
