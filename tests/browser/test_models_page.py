@@ -240,7 +240,6 @@ def check_memory(app, browser) -> None:
         assert empty < full - WEIGHTS
         left.append(empty)
         app.press("model.site")
-    print("MB full", full >> 20, "left", [one >> 20 for one in left])
     assert left[-1] <= 1.1 * left[0]
     app.page.locator("[data-key=unload]").wait_for()
 
