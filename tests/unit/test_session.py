@@ -1,5 +1,7 @@
 """What happens in a tab, played through with a stand-in for page and engine."""
 
+import asyncio
+
 import pytest
 from stand_in_tab import LOADED, SITE, Tab, plays, settle
 
