@@ -68,7 +68,7 @@ export const CHAT_STYLE = `
   .turn footer { display: flex; align-items: center; gap: 2px; height: 32px; margin-left: -9px; color: var(--muted);
                  transition: opacity .12s; }
   .question footer { margin: 2px -6px 0 0; }
-  .turn footer .square { width: 34px; height: 32px; }
+  .turn footer .square { flex: none; width: 34px; height: 32px; }
   .turn footer .icon { width: 17px; height: 17px; }
   .meta { font-size: 13px; padding-left: 8px; font-variant-numeric: tabular-nums; }
   @media (hover: hover) {
