@@ -111,7 +111,8 @@ OPEN_EARLY = """(() => {
   }
   function prepare() {
     const models = (globalThis.Bokeh?.documents ?? []).flatMap((each) => [...each.all_models])
-    const drawer = models.find(({ data }) => data?.attributes.anchor === "left" && "open" in data.attributes)
+    const isDrawer = (data) => data?.attributes.anchor === "left" && "open" in data.attributes
+    const drawer = models.find(({ data }) => isDrawer(data))
     if (!drawer || Object.hasOwn(drawer, "watch")) return
     const watch = drawer.watch
     drawer.watch = function (view, name, ...rest) {
