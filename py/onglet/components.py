@@ -53,15 +53,19 @@ class Bar(Component):
     theme = param.String(default="system")
 
 
+STATUS = {"busy": False, "text": "", "context": "", "editing": False, "documents": None}
+
+
 class Chat(Component):
     """Turns and composer. Sends: `ready`, `ask` (text), `stop`, `copy` (id), `copy_code` (text),
     `regenerate`, `go_on`, `edit` (id), `cancel_edit`, `branch` (id), `notice` (id, act), `unlock`
-    (passphrase), and a problem's actions."""
+    (passphrase), `documents` (to ask them or no longer), `show_source` (id, number), and a
+    problem's actions."""
 
     labels = param.Dict(default={})
     welcome = param.Dict(default={})
     notices = param.List(default=[])
-    status = param.Dict(default={"busy": False, "text": "", "context": "", "editing": False})
+    status = param.Dict(default=STATUS)
     locked = param.Dict(default={"title": ""})
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from onglet.agents import gallery, loop, steps
+from onglet.agents import gallery, grounding, loop, steps
 from onglet.agents.config import Agent
 from onglet.agents.conversation import (
     CHOOSING,
@@ -88,15 +88,16 @@ class Loading:
 
 class Session:
     """Tells listeners of: `model` (loading, loaded or failed), `turns` (all changed), `turn` (one
-    changed), `words` (an answer grew), `outside` (ledger, connection), `facts`
-    (of the browser), `engine_back`, `smaller` (the context became shorter), `fitted` (it is shorter
-    than the model's, so that it fits into this device: tokens now, tokens in full). The keeper has
-    listeners of its own."""
+    changed), `words` (an answer grew), `outside` (ledger, connection), `facts` (of the browser),
+    `engine_back`, `documents` (whether they are asked), `smaller` (the context became shorter),
+    `fitted` (it is shorter than the model's, so that it fits into this device: tokens now, tokens
+    in full). The keeper has listeners of its own."""
 
     def __init__(self):
         self.conversation = Conversation()
         self.keeper = Keeper()
         self.documents = Library(self.keeper)
+        self.asks_documents = False  # whether questions are answered from them
         self.settings = loop.Settings()
         self.tools = known()
         self.context: int | None = None  # tokens; None: as many as the model likes
@@ -420,6 +421,8 @@ class Session:
 
     def _show(self, conversation: Conversation) -> None:
         self.conversation, self.context_used = conversation, 0
+        if conversation.last:
+            self.ask_documents(conversation.last.sources is not None)
         self._remember_place()
         self._tell("turns")
 
@@ -446,6 +449,11 @@ class Session:
         await self.keeper.save(conversation.to_row(), turn.to_row(conversation.id))
 
     # The conversation
+
+    def ask_documents(self, wanted: bool) -> None:
+        """Whether questions are answered from the documents from now on."""
+        self.asks_documents = wanted
+        self._tell("documents")
 
     def ask(self, question: str) -> None:
         self._begin(self.conversation.ask(question))
@@ -573,8 +581,9 @@ class Session:
         try:
             await self._save(conversation, turn)
             self.keeper.changed()
-            await self._model()
-            await self._write(turn, differently)
+            if await self._ground(turn):
+                await self._model()
+                await self._write(turn, differently)
         except Refused as refused:
             turn.problem = None if refused.code == "cancelled" else refused
             lost = refused.code in LOST
@@ -595,6 +604,19 @@ class Session:
         if lost:
             await self._recover()
 
+    async def _ground(self, turn: Turn) -> bool:
+        """Finds what the documents say, if they are asked; whether there is something to answer."""
+        if not turn.answer:
+            turn.sources = None
+        if turn.answer or not self.asks_documents:
+            return True
+        hits = await self.documents.search(turn.question)
+        found = [hit.passage for hit in hits[: grounding.MOST]]
+        turn.sources = [
+            grounding.Source(p.document, p.name, p.place, p.page, p.headings, p.text) for p in found
+        ]
+        return bool(turn.sources)
+
     async def _model(self) -> None:
         """Waits for a model that is loading. Raises Refused no_model if there is none then."""
         await self._knows_model.wait()
@@ -609,12 +631,14 @@ class Session:
         turn.model = Answerer.read({"name": self.loaded.card.get("name"), "key": self.source_key})
         conversation = self.conversation
         settings = self.answering
-        hands = self._hands(conversation)
+        hands = None if turn.sources else self._hands(conversation)
         if hands and not turn.answer:
             await self._use_tools(conversation, turn, hands)
         turn.phase = READING
         messages = conversation.messages(settings.instructions)
-        if turn.steps:
+        if turn.sources:
+            messages = grounding.messages(turn.question, turn.sources, settings.instructions)
+        elif turn.steps:
             messages = steps.messages(messages, turn.steps)
             turn.answer = turn.answer or steps.beginning(turn.steps)
         if settings.form:

@@ -1,5 +1,5 @@
-"""`build.py ask [--model FILE_OR_URL] [--link URL] [--json] PROMPT`: asks the built site, in a
-headless browser.
+"""`build.py ask [--model FILE_OR_URL] [--link URL] [--document FILE] [--json] PROMPT`: asks the
+built site, in a headless browser.
 
 Types the prompt into the real composer and streams the answer to the terminal as it grows. Exit
 status 1 with the page's sentence when there is no answer. Knows nothing of models or engines.
@@ -30,13 +30,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="build.py ask", description=__doc__)
     parser.add_argument("--model", metavar="FILE_OR_URL", help="another GGUF model")
     parser.add_argument("--link", metavar="URL", help="the agent of a link answers")
+    parser.add_argument("--document", metavar="FILE", type=Path, help="answer from this document")
     parser.add_argument("--json", action="store_true", help="print one object on the last line")
     parser.add_argument("prompt")
     options = parser.parse_args(arguments)
     build_silently()
     try:
         model = local_model(options.model) if options.model else None
-        answer, report = ask(options.prompt, model, options.link)
+        if options.document and not options.document.is_file():
+            raise OSError(f"There is no file {options.document}.")
+        answer, report = ask(options.prompt, model, options.link, options.document)
     except (AskFailed, OSError) as trouble:
         print(trouble, file=sys.stderr)
         return 1
@@ -75,7 +78,9 @@ def download(url: str, target: Path) -> None:
     part.replace(target)
 
 
-def ask(prompt: str, model: Path | None, link: str | None = None) -> tuple[Answer, dict]:
+def ask(
+    prompt: str, model: Path | None, link: str | None = None, document: Path | None = None
+) -> tuple[Answer, dict]:
     """Returns the answer and the report that --json prints. Raises AskFailed."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -90,9 +95,13 @@ def ask(prompt: str, model: Path | None, link: str | None = None) -> tuple[Answe
             app.open_model(model)
         if link:
             app.use_link(link.rpartition("#")[2])
+        if document:
+            app.add_document(document)
         answer = app.ask(prompt, grown=show)
         print(flush=True)
         report = describe(answer, app.window(), len(watch.off_origin))
+        if document:
+            report["citations"] = app.citations()
         if model:
             report["model_sha256"] = sha256_of(model)
         context.close()

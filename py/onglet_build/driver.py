@@ -13,11 +13,14 @@ from onglet.words import TABLES
 COMPOSER = "#question"
 ANSWER = ".turn.answer .text"
 PROBLEM_OF_ANSWER = ".turn .problem p"
+NOTHING_FOUND = ".turn.answer.last.done .reason"
+SOURCES = ".turn.answer.last .sources li"
 PROBLEM_OF_LOAD = ".notice.problem .grow"
 SECONDS_TO_LIVE = 60
 SECONDS_TO_MODEL = 120
 SECONDS_TO_ANSWER = 180
 SECONDS_TO_STORE = 120
+SECONDS_TO_IMPORT = 1800
 SECONDS_TO_EXPLAIN = 5
 POLL_SECONDS = 0.1  # what asks more often slows the answer that it waits for
 
@@ -36,6 +39,11 @@ LISTEN = """() => {
 }"""
 WINDOW = """() => JSON.parse(JSON.stringify({timeline: onglet.timeline, facts: onglet.facts,
   loaded: onglet.loaded, done: onglet.done, failed: onglet.failed, ledger: onglet.ledger()}))"""
+
+
+CITED = """(items) => items.map((item) => ({ document: item.dataset.document,
+  page: item.dataset.page ? Number(item.dataset.page) : null,
+  passage: item.querySelector("p").textContent }))"""
 
 
 class AskFailed(Exception):
@@ -91,6 +99,25 @@ class App:
         self.page.locator(COMPOSER).wait_for()
         return self
 
+    def add_document(self, file: Path) -> None:
+        """Takes a file of this machine in, and has it asked. Raises AskFailed if it is refused."""
+        self.page.locator("[data-key=page-documents]").click()
+        with self.page.expect_file_chooser() as chooser:
+            self.press("documents.pick")
+        chooser.value.set_files(file)
+        row = self.page.locator(".items li").filter(has_text=file.name)
+        problem = row.locator("p.problem")
+        kept = row.locator("[data-key=delete]")
+        kept.or_(problem).first.wait_for(timeout=SECONDS_TO_IMPORT * 1000)
+        if problem.count():
+            raise AskFailed(problem.inner_text())
+        self.press("documents.ask")
+        self.page.locator("[data-key=documents][aria-pressed=true]").wait_for()
+
+    def citations(self) -> list[dict]:
+        """The passages under the last answer: document, page (null without pages), passage."""
+        return self.page.locator(SOURCES).evaluate_all(CITED)
+
     def window(self) -> dict:
         """What the page tells about itself: timeline, facts, loaded, done, failed, ledger."""
         return self.page.evaluate(WINDOW)
@@ -132,6 +159,8 @@ class App:
                 shown = len(heard["text"])
             if heard["end"] and heard["end"]["kind"] == "done":
                 return Answer(heard["text"].strip(), heard["end"])
+            if not heard["end"] and (sentence := self.nothing_found()):
+                raise AskFailed(sentence)
             if heard["end"] or self.new_problem():
                 raise AskFailed(self.wait_problem())
             time.sleep(POLL_SECONDS)
@@ -144,6 +173,11 @@ class App:
         """The sentence of a problem that came since the last question, '' without one."""
         now = self.problems()
         return now[-1] if now and now != self.known_problems else ""
+
+    def nothing_found(self) -> str:
+        """The sentence that stands in place of an answer when the documents hold none, else ''."""
+        said = self.page.locator(NOTHING_FOUND).all_inner_texts()
+        return said[-1] if said == [TABLES["en"]["chat.not_in_documents"]] else ""
 
     def wait_problem(self) -> str:
         """Waits for the sentence that explains what went wrong."""

@@ -104,6 +104,23 @@ def test_documents_are_read_found_and_kept(documents, watch):
     documents.wait_for("notes.md")
     assert documents.find("Where is the key for the shed?")[0] == "notes.md · Keys"
     assert documents.find("Who won the football world cup?") == []
+
+    app.press("documents.ask")
+    app.wait_model().ask("Where does the spare key of the shed hang?")
+    cited = app.citations()[0]
+    assert (cited["document"], cited["page"]) == ("notes.md", None)
+    assert "behind the blue door" in cited["passage"]
+    app.send("Who won the football world cup?")
+    app.expect("chat.not_in_documents")
+    page.reload()
+    app.wait_live()
+    app.expect("chat.not_in_documents")
+    source = page.locator(".sources li").first
+    source.locator("summary").click()
+    source.locator("button").click()
+    page.locator(".passages").get_by_text("blue door").wait_for()
+
+    app.press("documents.back")
     documents.item("notes.md").locator("[data-key=delete]").click()
     documents.item("notes.md").wait_for(state="detached")
     app.press("chat.undo")

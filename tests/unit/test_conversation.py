@@ -17,6 +17,7 @@ from onglet.agents.conversation import (
     Turn,
     title_of,
 )
+from onglet.agents.grounding import LONGEST, Source, messages
 from onglet.agents.loop import LEAST_VARIETY, Settings
 from onglet.engine.errors import Refused
 
@@ -186,3 +187,23 @@ def test_a_model_that_a_file_made_up_is_none(talk, hostile):
 
 def test_a_long_name_of_a_model_is_cut():
     assert len(Answerer.read({"name": "n" * 9_999, "key": "k"}).name) == LONGEST_NAME
+
+
+def test_sources_of_an_answer_are_kept_and_checked():
+    turn = Conversation().ask("Where is the key?")
+    turn.sources = [Source("d", "notes.md", 3, None, "Keys", "Behind the door.")]
+    turn.phase = DONE
+    row = turn.to_row("c")
+    assert Turn.from_row(row).sources == turn.sources
+    ended = json.loads(row["ended"])
+    for wrong in ("text", [1], [{"text": "a"}], [{**ended["sources"][0], "place": "3"}]):
+        row["ended"] = json.dumps({**ended, "sources": wrong})
+        assert not Turn.from_row(row).sources
+
+
+def test_passages_come_before_the_question_and_are_short():
+    long = Source("d", "n", 0, 1, "", "word " * 1000)
+    system, asked = messages("Why?", [long, long], "Be brief.")
+    assert system["content"].startswith("Be brief. Answer from")
+    assert asked["content"].startswith("[1] word") and asked["content"].endswith("Question: Why?")
+    assert len(asked["content"]) < 2 * LONGEST + 100

@@ -6,7 +6,9 @@ import pytest
 from stand_in_tab import LOADED, SITE, Tab, plays, settle
 
 from onglet.agents.conversation import DONE, WAITING, Answerer, Conversation
+from onglet.documents.search import Hit
 from onglet.vault.history import History
+from onglet.vault.papers import Passage
 from onglet.vault.schema import migrate
 from onglet.vault.store import FileStore
 
@@ -372,3 +374,31 @@ async def test_a_context_that_was_shortened_to_fit_is_told():
     tab = await Tab().start()
     await tab.says(**{**LOADED, "card": {**LOADED["card"], "full_context": 4096}}, request="load")
     assert "fitted" in tab.told
+
+
+@plays
+async def test_a_question_to_the_documents_is_answered_from_their_passages():
+    tab = await Tab().start()
+    await tab.load()
+    found = [Hit(Passage(1, "d", "notes.md", 0, None, "Keys", "Behind the blue door."), 1.0)]
+    tab.session.documents.search = lambda question: asyncio.sleep(0, found)
+    tab.session.ask_documents(True)
+    tab.session.ask("Where is the key?")
+    await settle()
+    prompt = tab.asked("generate")[-1]["prompt"]
+    assert "<user>[1] Behind the blue door." in prompt
+    assert prompt.endswith("Question: Where is the key?")
+    await tab.answer("There", " [1].")
+    assert [(source.name, source.text) for source in tab.last.sources] == [
+        ("notes.md", "Behind the blue door.")
+    ]
+    found.clear()
+    tab.session.ask("Who won?")
+    await settle()
+    assert (tab.last.sources, tab.last.answer, tab.last.phase) == ([], "", DONE)
+    assert len(tab.asked("generate")) == 1  # the model is not asked to guess
+    tab.session.ask_documents(False)
+    tab.session.regenerate()
+    await settle()
+    assert tab.last.sources is None
+    assert tab.asked("generate")[-1]["prompt"].endswith("<user>Who won?")

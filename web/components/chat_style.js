@@ -99,6 +99,19 @@ export const CHAT_STYLE = `
   .locked .text-button { justify-self: start; min-height: 44px; margin-top: 6px; background: var(--accent);
                          border-color: var(--accent); color: var(--on-accent); }
 
+  .sources { font-size: 14px; margin: 0 0 8px; border-top: 1px solid var(--line); padding-top: 8px; }
+  .sources strong { font-size: 13px; color: var(--muted); }
+  .sources ol { margin: 4px 0 0; padding-left: 22px; }
+  .sources summary { cursor: pointer; min-height: 32px; line-height: 32px; border-radius: 5px; overflow: hidden;
+                     text-overflow: ellipsis; white-space: nowrap; }
+  .sources p { white-space: pre-wrap; border-left: 3px solid var(--accent); padding: 2px 0 2px 12px; margin: 4px 0 8px; }
+  .sources .text-button { font-size: 14px; margin-bottom: 8px; }
+  .chip { flex: none; font-size: 13px; border: 1px solid var(--edge); border-radius: 14px; padding: 1px 12px; min-height: 28px;
+          color: var(--muted); }
+  .chip[aria-pressed=true] { border-color: var(--accent); color: var(--accent); background: var(--hover); font-weight: 600; }
+  .chip[aria-pressed=true]::before { content: "✓ "; }
+  @media (pointer: coarse) { .chip { min-height: 44px; border-radius: 22px; } .sources summary { line-height: 44px; } }
+
   .latest { position: absolute; left: 50%; bottom: 8px; width: 40px; height: 40px; margin-left: -20px; display: grid;
             place-items: center; border: 1px solid var(--edge); border-radius: 50%; background: var(--raised);
             box-shadow: var(--shadow); }

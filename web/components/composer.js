@@ -4,12 +4,12 @@ import { icon, make, set } from "./dom.js";
 
 const TALLEST = 220; // pixels
 
-/** @typedef {{busy: boolean, text: string, context: string, editing: boolean}} Status */
+/** @typedef {{busy: boolean, text: string, context: string, editing: boolean, documents: boolean | null}} Status */
 export class Composer {
   constructor(/** @type {(message: object) => void} */ tell) {
     this.tell = tell;
     this.labels = /** @type {any} */ ({});
-    this.now = /** @type {Status} */ ({ busy: false, text: "", context: "", editing: false });
+    this.now = /** @type {Status} */ ({ busy: false, text: "", context: "", editing: false, documents: null });
     this.text = make("textarea", { rows: 1, id: "question", enterkeyhint: "send" });
     this.text.value = keptDraft();
     this.name = make("label", { for: "question", class: "heard-only" });
@@ -17,13 +17,16 @@ export class Composer {
     this.hint = make("span", { class: "hint grow" });
     this.context = make("span", { class: "hint context" });
     this.edit = make("div", { class: "editing", hidden: true });
+    this.documents = make("button", {
+      type: "button", class: "chip", "data-key": "documents", hidden: true, onclick: () => this.tell({ kind: "documents" }),
+    });
     this.element = this.#build();
     this.#listen();
   }
 
   #build() {
     const box = make("div", { class: "box" }, this.name, this.text, this.button);
-    const below = make("div", { class: "below" }, this.hint, this.context);
+    const below = make("div", { class: "below" }, this.documents, this.hint, this.context);
     return make("form", { class: "composer column", novalidate: true }, this.edit, box, below);
   }
 
@@ -62,6 +65,9 @@ export class Composer {
     this.hint.classList.toggle("said", Boolean(now.text));
     this.context.textContent = now.context;
     this.edit.hidden = !now.editing;
+    this.documents.hidden = now.documents === null;
+    this.documents.textContent = this.labels.documents ?? "";
+    set(this.documents, "aria-pressed", String(Boolean(now.documents)));
     const name = now.busy ? "stop" : "send";
     const label = this.labels[name];
     if (!this.button.querySelector(`.icon-${name}`)) this.button.replaceChildren(icon(name));

@@ -7,6 +7,7 @@ import { safeFragment } from "./safe.js";
  *   thoughts: string, thoughts_label: string, steps: Step[], note: string, meta: string, meta_title: string, last: boolean,
  *   problem: null | {title: string, text: string,
  *   actions: {name: string, label: string}[]}, remark: string, go_on: string,
+ *   sources: {name: string, page: number | null, label: string, text: string}[],
  *   branch: null | {place: number, count: number, before: string, after: string}}} Turn
  * @param {Turn} turn
  * @param {any} labels
@@ -21,6 +22,7 @@ export function drawTurn(turn, labels, tell) {
     question ? null : drawThoughts(turn),
     question || !turn.steps.length ? null : drawSteps(turn.steps, labels, tell),
     question ? make("div", { class: "text" }, turn.text) : answerText(turn, labels, tell),
+    turn.sources.length ? drawSources(turn, labels, tell) : null,
     turn.phase !== "done" && turn.note ? make("p", { class: "waiting" }, turn.note) : null,
     turn.phase === "done" && turn.note ? make("p", { class: "reason" }, turn.note) : null,
     turn.problem ? drawProblem(turn.problem, tell) : null,
@@ -59,6 +61,33 @@ function drawStep(step, number, labels, tell) {
     ),
     step.asks ? make("div", { class: "asks", role: "alert" }, make("p", {}, step.asks),
       make("div", { class: "actions" }, answer(true), answer(false))) : null,
+  );
+}
+
+/**
+ * The passages that an answer stands on, numbered, each to be read here or in its document.
+ * @param {Turn} turn @param {any} labels @param {(message: object) => void} tell
+ */
+function drawSources({ id, sources }, labels, tell) {
+  const show = (/** @type {number} */ number) => () => tell({ kind: "show_source", id, number });
+  return make(
+    "section",
+    { class: "sources", "aria-label": labels.sources },
+    make("strong", {}, labels.sources),
+    make("ol", {}, ...sources.map(({ name, page, label, text }, number) => make(
+      "li",
+      { "data-document": name, "data-page": page },
+      make(
+        "details",
+        {},
+        make("summary", {}, label),
+        make("p", {}, text),
+        make("button", {
+          type: "button", class: "text-button", "data-key": `source-${number}`, onclick: show(number),
+          "aria-label": `${labels.show_source}: ${label}`,
+        }, labels.show_source),
+      ),
+    ))),
   );
 }
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 from onglet.agents import links
 from onglet.agents.config import Agent
+from onglet.agents.grounding import Source, read_all
 from onglet.agents.steps import FAILED, UNDER_WAY, Step
 from onglet.agents.thoughts import Parts, split
 from onglet.engine.errors import Refused
@@ -68,6 +69,7 @@ class Turn:
     interrupted: bool = False  # the tab or a worker went away while it was written
     model: Answerer | None = None  # which wrote the answer
     steps: list[Step] = field(default_factory=list)  # the calls of tools before the answer
+    sources: list[Source] | None = None  # passages it stands on; None: not asked of documents
 
     def begin(self) -> None:
         """Waits again; the text that is there stays, and what it was made of."""
@@ -82,6 +84,7 @@ class Turn:
         ended["model"] = self.model and asdict(self.model)
         if self.steps:
             ended["steps"] = [asdict(step) for step in self.steps]
+        ended["sources"] = self.sources and [asdict(source) for source in self.sources]
         return {
             "id": self.id,
             "conversation": conversation,
@@ -109,6 +112,7 @@ class Turn:
             interrupted=row["state"] != "done",
             model=Answerer.read(ended.get("model")),
             steps=steps,
+            sources=read_all(ended.get("sources")),
         )
 
     def parts(self) -> Parts:

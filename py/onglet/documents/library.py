@@ -132,8 +132,8 @@ class Library:
         papers = self.papers
         return await papers.passages(id, first, count) if papers else []
 
-    def show(self, document: str, place: int) -> None:
-        """Somebody wants to see a passage in its place."""
+    def show(self, document: str, place: int | None = None) -> None:
+        """Somebody wants to see a document, or one passage in its place."""
         self._tell("show", (document, place))
 
     # Files into the store
@@ -237,6 +237,8 @@ class Library:
     async def search(self, question: str) -> list[Hit]:
         """The passages that fit a question; none when nothing does. Raises Refused."""
         papers = self.papers
+        if papers and not self.entries:
+            await self._look()
         if not papers or not self.entries:
             return []
         return await search(papers, question, await self._near(papers, question))

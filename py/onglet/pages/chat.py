@@ -6,6 +6,7 @@ from typing import Any
 
 from onglet.agents import steps
 from onglet.agents.conversation import CHOOSING, DONE, READING, WAITING, Turn
+from onglet.agents.grounding import Source
 from onglet.agents.steps import Step
 from onglet.agents.thoughts import Parts
 from onglet.browser.safe import Flow, blocks, clean
@@ -37,6 +38,9 @@ LABELS = {
     "hint": "composer.hint",
     "editing": "composer.editing",
     "cancel_edit": "composer.cancel_edit",
+    "documents": "composer.documents",
+    "sources": "chat.sources",
+    "show_source": "documents.show",
 }
 TRIES = (1, 2, 3, 4)
 PHASE_WORDS = {WAITING: "chat.waiting", CHOOSING: "chat.choosing", READING: "chat.reading"}
@@ -121,6 +125,8 @@ class ChatPage:
             branch=lambda message: self._when_free(self.session.show_branch, message["id"]),
             unlock=lambda message: app_run(self._unlock(message["passphrase"])),
             cancel_edit=lambda _: self._end_edit(),
+            documents=lambda _: self.session.ask_documents(not self.session.asks_documents),
+            show_source=lambda message: self._show_source(message["id"], message["number"]),
             notice=lambda message: self._notice_pressed(message["id"], message["act"]),
             load=lambda _: self.session.load(),
             new=lambda _: self.new_chat(),
@@ -135,8 +141,10 @@ class ChatPage:
             "engine_back": lambda _: self.notice("engine_back"),
             "smaller": self._smaller,
             "fitted": self._fitted,
+            "documents": lambda _: self._status(),
         }.items():
             self.session.on(name, listener)
+        self.session.documents.on("changed", lambda _: self._status())
 
     def relabel(self) -> None:
         """Says everything again, in the language of now."""
@@ -211,6 +219,12 @@ class ChatPage:
     def _text(self, id: str) -> str:
         turn = self.session.conversation.tree[id[:-1]]
         return turn.question if id.endswith("q") else turn.parts().said
+
+    def _show_source(self, id: str, number: int) -> None:
+        """Shows a passage in its document."""
+        source = self.session.conversation.tree[id[:-1]].sources[number]
+        self.app.go_to("documents")
+        self.session.documents.show(source.document, source.place)
 
     # What is kept
 
@@ -370,6 +384,7 @@ class ChatPage:
             context = say("composer.context", **values)
         status = {"busy": session.busy, "text": text, "context": context}
         status["editing"] = bool(self.editing)
+        status["documents"] = session.asks_documents if session.documents.entries else None
         if status != self.chat.status:
             self.chat.status = status
 
@@ -419,6 +434,7 @@ class ChatPage:
             "meta_title": "",
             "problem": None,
             "remark": "",
+            "sources": [],
         }
         wordings, answers = self.session.conversation.variants(turn)
         branches = [stepper(ids, turn.id) for ids in (wordings, answers)]
@@ -437,6 +453,7 @@ class ChatPage:
             "meta_title": clean(turn.model.key) if turn.model else "",
             "problem": self._problem(turn),
             "remark": self._remark(turn),
+            "sources": [self._source(source) for source in turn.sources or []],
             "go_on": self._go_on(turn) if last else "",
             "branch": branches[1],
         }
@@ -460,10 +477,14 @@ class ChatPage:
             return say("chat.interrupted")
         if turn.phase == CHOOSING and turn.steps and turn.steps[-1].state == steps.ASKS:
             return ""
+        if turn.phase == WAITING and self.session.asks_documents and turn.sources is None:
+            return say("chat.searching")
         if turn.phase in PHASE_WORDS:
             return say(PHASE_WORDS[turn.phase])
         if turn.phase != DONE or turn.problem:
             return ""
+        if turn.sources == []:
+            return say("chat.not_in_documents")
         reason = turn.figures.reason if turn.figures else "cancelled"
         if reason in OWN_REASONS:
             limits = {"limit": self.session.settings.max_tokens}
@@ -481,6 +502,14 @@ class ChatPage:
         if turn.model and turn.answer:
             parts.append(clean(turn.model.name))
         return " · ".join(parts)
+
+    def _source(self, source: Source) -> dict:
+        """A passage under its answer."""
+        page = say("documents.page", page=source.page) if source.page else ""
+        parts = (source.name, page, source.headings)
+        label = " · ".join(clean(part) for part in parts if part)
+        name = {"name": clean(source.name), "page": source.page}
+        return {**name, "label": label, "text": clean(source.text)}
 
     def _problem(self, turn: Turn) -> dict | None:
         if not turn.problem:

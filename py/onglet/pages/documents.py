@@ -46,11 +46,12 @@ class DocumentsPage:
             delete=lambda m: run(self._guarded(library.delete(m["key"]))),
             undo=lambda _: run(self._guarded(library.undo())),
             find=lambda m: run(self._guarded(self._find(m["find"]))),
-            show=lambda m: library.show(m["key"], 0),
+            show=lambda m: library.show(m["key"]),
             show_hit=lambda m: self._show_hit(m["key"]),
             earlier=lambda _: run(self._guarded(self._turn(-SHOWN))),
             later=lambda _: run(self._guarded(self._turn(SHOWN))),
             back=lambda _: self._back(),
+            ask=lambda _: self._ask(),
         )
         library.on("changed", lambda _: self._changed())
         library.on("show", lambda wanted: run(self._guarded(self._show(*wanted))))
@@ -82,14 +83,14 @@ class DocumentsPage:
             if str(hit.passage.number) == key:
                 self.library.show(hit.passage.document, hit.passage.place)
 
-    async def _show(self, document: str, place: int) -> None:
-        """Opens a document at a passage."""
+    async def _show(self, document: str, place: int | None) -> None:
+        """Opens a document, at a passage."""
         self.open = next((one for one in self.library.entries if one.id == document), None)
-        self.marked = place if place else None
+        self.marked = place
         if self.open is None:
             raise Refused("document_gone")
-        await self._read(max(0, place - BEFORE))
-        self.paper.tell("reveal" if self.marked else "focus")
+        await self._read(max(0, (place or 0) - BEFORE))
+        self.paper.tell("focus" if place is None else "reveal")
 
     async def _turn(self, step: int) -> None:
         await self._read(max(0, self.passages[0].place + step))
@@ -98,6 +99,10 @@ class DocumentsPage:
     async def _read(self, first: int) -> None:
         self.passages = await self.library.passages(self.open.id, first, SHOWN)
         self.draw()
+
+    def _ask(self) -> None:
+        self.session.ask_documents(True)
+        self.app.go_to("chat")
 
     def _back(self) -> None:
         self.open, self.passages = None, []
@@ -133,7 +138,8 @@ class DocumentsPage:
         if library.papers is None:
             locked = self.session.keeper.locked
             return [*told, text("documents.locked" if locked else "documents.no_store")]
-        told += [buttons(pick="documents.pick"), text("documents.kinds", "muted")]
+        choices = {"ask": "documents.ask"} if library.entries else {}
+        told += [buttons(pick="documents.pick", **choices), text("documents.kinds", "muted")]
         if library.imports:
             told += [{"kind": "items", "items": [importing(one) for one in library.imports]}]
         if entry := library.thrown_away:
