@@ -14,7 +14,6 @@ from .browser import BrowserMissing, chromium_executable, firefox_executable
 from .places import ROOT
 from .steps import timed
 
-
 # Files in their order (tests/conftest.py), each whole in one of two processes: a test in a browser
 # waits half of its time.
 ALL = ("tests", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
