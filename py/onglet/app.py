@@ -47,7 +47,7 @@ PAGE_LOOK = {
     ".MuiToolbar-root": {"minHeight": "48px !important", "padding": "0 !important", "margin": 0},
     "main.main": {
         "backgroundColor": "var(--paper)",
-        "paddingLeft": "72px",
+        "paddingLeft": "84px",
         "@media (max-width: 600px)": {"paddingLeft": 0, "paddingBottom": "56px"},
         "@media (max-width: 600px) and (max-height: 480px)": {"paddingBottom": 0},
     },

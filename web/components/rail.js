@@ -6,7 +6,7 @@ import { icon, make, set } from "./dom.js";
 import { styled } from "./style.js";
 
 const STYLE = `
-  nav { position: fixed; z-index: 1100; inset: 48px auto 0 0; width: 72px; padding: 10px 0;
+  nav { position: fixed; z-index: 1100; inset: 48px auto 0 0; width: 84px; padding: 10px 0;
         display: flex; flex-direction: column; gap: 4px; background: var(--paper);
         border-right: 1px solid var(--line); }
   a { display: grid; justify-items: center; align-content: center; gap: 3px; min-height: 56px; padding: 4px 2px;
