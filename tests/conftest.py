@@ -99,13 +99,19 @@ def watch():
 
 
 @pytest.fixture
-def new_context(browser, watch):
-    """new_context(server, **playwright options) -> a fresh, watched profile."""
+def new_context(browser, watch, request):
+    """new_context(server, **playwright options) -> a fresh, watched profile.
+
+    With service workers only where the test or its file is marked so: storing the whole site for
+    offline use costs more than most tests do.
+    """
+    marked = request.node.get_closest_marker("service_worker")
+    workers = {"service_workers": "allow" if marked else "block"}
     opened, hosts = [], []
 
     def open_context(running: Loopback, **options):
         watch.origins.add(running.origin)
-        context = browser.new_context(**options)
+        context = browser.new_context(**workers | options)
         watch.follow(context)
         opened.append(context)
         hosts.append(running)

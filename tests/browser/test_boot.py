@@ -2,7 +2,11 @@
 
 import shutil
 
+import pytest
+
 from onglet_build.loopback import Loopback
+
+pytestmark = pytest.mark.service_worker
 
 
 def test_a_broken_service_worker_is_no_reason_to_stop(new_context, site, tmp_path, watch):

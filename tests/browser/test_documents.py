@@ -11,6 +11,8 @@ from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 from tests.manual import part_of_manual
 
+pytestmark = pytest.mark.service_worker
+
 PAGES = (12, 19)
 QUESTION = "Which characters may a package name hold?"
 FOUND_ON = 6  # page 17 of the manual

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.service_worker
+
 QUESTION = "What is the capital of France?"
 
 

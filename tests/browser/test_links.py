@@ -5,6 +5,8 @@ import pytest
 
 from onglet.words import TABLES
 
+pytestmark = pytest.mark.service_worker
+
 ENGLISH = TABLES["en"]
 ADDRESS = "https://b\u0430nk.example/pay?to=me#now"  # its second letter is Cyrillic
 PLAIN = "https://xn--bnk-6cd.example/pay?to=me#now"

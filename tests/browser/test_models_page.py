@@ -17,6 +17,8 @@ from onglet_build.tiny_model import VARIANTS
 from onglet_build.tiny_model import write as write_tiny
 from tests.faulty_host import READABLE, FaultyHost
 
+pytestmark = pytest.mark.service_worker
+
 MODEL = "org/capital-GGUF"
 FILE = "capital-Q4_1.gguf"
 PIECE = 4 << 20

@@ -11,6 +11,8 @@ from onglet_build.kept_site import keep
 from onglet_build.loopback import Loopback
 from onglet_build.vendor import sha256_of
 
+pytestmark = pytest.mark.service_worker
+
 LOOK_FOR_UPDATE = "async () => { await (await navigator.serviceWorker.getRegistration()).update() }"
 
 

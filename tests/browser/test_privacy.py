@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from onglet.words import TABLES
 from onglet_build.driver import App
+
+pytestmark = pytest.mark.service_worker
 
 ENGLISH = TABLES["en"]
 WHAT_IS_LEFT = """async () => ({

@@ -8,6 +8,8 @@ import pytest
 from onglet_build.places import WEB
 from tests.browser.test_service_worker import host, list_files, make_site, settle, visit
 
+pytestmark = pytest.mark.service_worker
+
 __all__ = ["host", "visit"]
 
 TRY = """

@@ -19,6 +19,8 @@ MAIN = """
 import { becomeIsolated, register } from "./page/isolation.js";
 import { storeForOffline } from "./page/offline.js";
 import { takeNewBuild, useNewBuild, watchForNewBuild } from "./page/update.js";
+
+pytestmark = pytest.mark.service_worker
 globalThis.build = "@build@";
 globalThis.offers = 0;
 globalThis.useNewBuild = useNewBuild;

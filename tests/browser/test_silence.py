@@ -10,6 +10,8 @@ import pytest
 from onglet_build import browser as browsers
 from onglet_build.driver import App
 
+pytestmark = pytest.mark.service_worker
+
 FORBIDDEN = "https://example.org/collect?secret=1"
 # In a turn of its own: what DevTools evaluates directly may evaluate strings.
 EVAL = """() => new Promise(resolve => setTimeout(() => {

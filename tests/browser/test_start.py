@@ -18,7 +18,7 @@ def open_page(new_context, server):
     """open_page(query, **playwright options) -> a fresh page, navigation begun."""
 
     def begin(query: str, **options):
-        page = new_context(server, service_workers="block", **options).new_page()
+        page = new_context(server, **options).new_page()
         page.goto(server.url + query, wait_until="commit")
         return page
 
@@ -70,7 +70,7 @@ def test_the_tab_builds_the_document_that_the_build_rendered(open_page):
 
 def test_what_a_person_does_before_python_is_awake_is_not_lost(new_context, site):
     with Loopback({"/": site}, headers=HEADERS, slow_part="snapshot.", delay=1) as host:
-        page = new_context(host, service_workers="block").new_page()
+        page = new_context(host).new_page()
         page.goto(host.url + WAYS["from the snapshot"])
         wait_for(page, PRERENDERED)
         page.keyboard.press("Alt+KeyH")
@@ -86,7 +86,7 @@ def test_a_cut_snapshot_is_no_reason_to_stop(new_context, site, tmp_path):
     (tmp_path / "index.html").write_bytes(snapshot.read_bytes()[:1_000_000])
     folders = {f"/{snapshot.relative_to(site).as_posix()}": tmp_path, "/": site}
     with Loopback(folders, headers=HEADERS) as host:
-        page = new_context(host, service_workers="block").new_page()
+        page = new_context(host).new_page()
         page.goto(f"{host.origin}/{WAYS['from the snapshot']}")
         wait_for(page, LIVE)
         open_model_sheet(page)
@@ -129,7 +129,7 @@ OPEN_EARLY = """(() => {
 
 def test_a_change_between_drawing_and_listening_is_seen(new_context, server):
     """React listens a moment after it has drawn; a patch of that moment was never shown."""
-    context = new_context(server, service_workers="block")
+    context = new_context(server)
     context.add_init_script(OPEN_EARLY)
     page = context.new_page()
     page.goto(server.url + WAYS["from the snapshot"], wait_until="commit")

@@ -23,7 +23,7 @@ def answer(app: App, question: str, *, allow: bool | None = None) -> str:
     composer.press("Enter")
     if allow is not None:
         page.locator("[data-key=allow]").wait_for()
-        page.locator(f"[data-key={'allow' if allow else 'refuse'}]").press("Enter")
+        page.locator(f"[data-key={'allow' if allow else 'refuse'}]").click()
     page.locator(".turn.answer").nth(count).wait_for()
     finished = page.locator(".turn.answer.last.done")
     finished.wait_for(timeout=SECONDS_TO_ANSWER * 1000)

@@ -14,6 +14,8 @@ import pytest
 
 from onglet_build.driver import App
 
+pytestmark = pytest.mark.service_worker
+
 PARIS = "What is the capital of France?"
 LONG = "Write a long story about a lighthouse keeper and the sea."
 FULL = bool(os.environ.get("ONGLET_FULL"))

@@ -21,7 +21,9 @@ def graph() -> bytes:
     c = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])
     opset = helper.make_opsetid("", 17)
-    twice = helper.make_function("own", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [opset])  # noqa: E501
+    twice = helper.make_function(
+        "own", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [opset]
+    )
     own = helper.make_node("Twice", ["y"], ["z"], domain="own")
     body = helper.make_graph([node, own], "g", [c], [y], [weight])
     opsets = [opset, helper.make_opsetid("own", 1)]
