@@ -40,7 +40,8 @@ class Workshop:
         self.worker = begun.value
 
     def ask(self, job: str, name: str = "", data: bytes | None = None, **given) -> dict:
-        """Does a job; returns its `done` or `failed` message."""
+        """Does a job, on a file of that name; returns its `done` or `failed` message."""
+        given |= {"name": name} if name else {}
         text = base64.b64encode(data).decode() if data is not None else None
         return self.page.evaluate(ASK, [job, given, name, text])
 

@@ -46,7 +46,7 @@ def read() -> tuple[list, list[str], list[str], list[str]]:
         page = browser.new_context().new_page()
         shop = Workshop(App(page, server.url + "?model=none").open().wait_live().page)
         name = manual().name
-        found = shop.ask("read_document", name, manual().read_bytes(), name=name)["value"]
+        found = shop.ask("read_document", name, manual().read_bytes())["value"]
         passages = found["passages"]
         texts = [f"{above}\n{text}" if above else text for text, _, above in passages]
         asked = [row["question"] for row in QUESTIONS["asked"]]
