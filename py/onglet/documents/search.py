@@ -11,7 +11,7 @@ from onglet.vault.papers import Papers, Passage
 EACH = 50  # passages that words and meaning each propose
 FUSION = 60  # the constant of the method
 BEST = 5
-NEAR = 0.40  # cosine of the nearest passage below which nothing fits; chosen, not yet measured
+NEAR = 0.30  # cosine of the nearest passage below which nothing fits (docs/measurements.md)
 
 Near = Sequence[tuple[int, float]]  # (number of a passage, cosine), nearest first
 
