@@ -193,6 +193,7 @@ def test_language_and_appearance_are_chosen_and_remembered(app_page):
     page.get_by_label(FRENCH["theme.dark"]).check()
     dark = "() => getComputedStyle(document.body).backgroundColor"
     wait_until(lambda: page.evaluate(dark) == "rgb(21, 24, 27)")
+    wait_until(lambda: page.evaluate("localStorage['onglet.settings']?.includes('dark')"))
     page.reload()
     app_page.wait_live()
     assert composer(app_page).get_attribute("placeholder") == FRENCH["composer.placeholder"]

@@ -9,6 +9,8 @@ from onglet_build.driver import App
 from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 
+pytestmark = pytest.mark.service_worker
+
 CAPITAL = "What is the capital of France?"
 KEPT = """async () => {
   const root = await navigator.storage.getDirectory();
@@ -72,7 +74,7 @@ def test_kept_once_read_from_here_and_mended_when_damaged(open_app, host, site):
     app.send(CAPITAL)
     app.page.wait_for_function("() => loads === 1 && onglet.done")
     assert app.window()["failed"]["code"] == "wrong_hash"
-    assert "Paris" in app.answers_on_screen()[-1]
+    app.page.locator(".turn.answer.last.done").get_by_text("Paris").wait_for()
     assert pieces_asked(host) == 2 * pieces
 
 

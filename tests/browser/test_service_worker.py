@@ -15,12 +15,12 @@ from onglet_build.loopback import Loopback
 from onglet_build.places import WEB
 from onglet_build.policy import CONTENT_SECURITY_POLICY
 
+pytestmark = pytest.mark.service_worker
+
 MAIN = """
 import { becomeIsolated, register } from "./page/isolation.js";
 import { storeForOffline } from "./page/offline.js";
 import { takeNewBuild, useNewBuild, watchForNewBuild } from "./page/update.js";
-
-pytestmark = pytest.mark.service_worker
 globalThis.build = "@build@";
 globalThis.offers = 0;
 globalThis.useNewBuild = useNewBuild;
@@ -292,7 +292,7 @@ def test_a_host_that_changes_before_all_is_stored_leaves_no_mixture(
     page = context.new_page()
     page.goto(host.url)
     assert build_of(settle(page)) == ["two", "asset of two"]
-    assert page.evaluate("() => stored") is True
+    page.wait_for_function("() => stored === true")
     host.stop()
     page.reload()
     assert build_of(settle(page)) == ["two", "asset of two"]

@@ -18,9 +18,7 @@ def answer(app: App, question: str, *, allow: bool | None = None) -> str:
     """What the last answer says once it has come to its end."""
     page = app.page
     count = page.locator(".turn.answer").count()
-    composer = page.locator("#question")
-    composer.fill(question)
-    composer.press("Enter")
+    app.send(question)
     if allow is not None:
         page.locator("[data-key=allow]").wait_for()
         page.locator(f"[data-key={'allow' if allow else 'refuse'}]").click()

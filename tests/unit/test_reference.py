@@ -157,9 +157,10 @@ def test_the_embedded_model_knows_the_capital_of_france():
     assert text == "TheĠcapitalĠofĠFranceĠisĠParis"
 
 
-def test_no_other_module_of_the_engine_imports_numpy():
+def test_no_module_of_the_engine_that_the_app_starts_with_imports_numpy():
+    """`reference` is never on the site; the workshop's modules import it in their functions."""
     for path in (PY / "onglet" / "engine").rglob("*.py"):
-        nodes = ast.walk(ast.parse(path.read_text()))
+        nodes = ast.parse(path.read_text()).body
         names = [
             alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
         ]
