@@ -1,7 +1,7 @@
 """`build.py test`: does its own set-up (site, browsers, what only tests need), then runs pytest.
 
 Arguments go to pytest, so `build.py test tests/unit -k header` works; without any it runs all of
-tests/, two files at a time. Knows no test.
+tests/. Knows no test.
 """
 
 import os
@@ -14,17 +14,13 @@ from .browser import BrowserMissing, chromium_executable, firefox_executable
 from .places import ROOT
 from .steps import timed
 
-# Files in their order (tests/conftest.py), each whole in one of two processes: a test in a browser
-# waits half of its time.
-ALL = ("tests", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-
 
 def main(arguments: list[str]) -> int:
     site.build()
     with timed("test tools"):
         vendor.fetch(vendor.packages("test"))
         find_browsers()
-    command = [sys.executable, "-m", "pytest", "-q", *(arguments or ALL)]
+    command = [sys.executable, "-m", "pytest", "-q", *(arguments or ["tests"])]
     # Two threads of NumPy that wait for each other in a loop take minutes on a busy machine.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, check=False, env=environment).returncode
