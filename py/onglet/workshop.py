@@ -91,11 +91,9 @@ def ranked(wanted: Any, numbers: list[int], whole: Any, count: int) -> list:
     """[[number, cosine], ...], nearest first; signed bytes: wanted (384,), whole (n, 384)."""
     import numpy as np
 
-    dots = whole.astype(np.float32) @ wanted.astype(np.float32)
-    lengths = np.linalg.norm(whole.astype(np.float32), axis=1) * np.linalg.norm(
-        wanted.astype(np.float32)
-    )
-    cosines = dots / np.maximum(lengths, 1e-9)
+    whole, wanted = whole.astype(np.float32), wanted.astype(np.float32)
+    lengths = np.linalg.norm(whole, axis=1) * np.linalg.norm(wanted)
+    cosines = whole @ wanted / np.maximum(lengths, 1e-9)
     best = np.argsort(-cosines, kind="stable")[:count]
     return [[numbers[each], float(cosines[each])] for each in best]
 
