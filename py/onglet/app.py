@@ -136,8 +136,8 @@ class App:
             language=lambda message: self._choose_language(message["value"]),
             theme=lambda message: self._choose_theme(message["value"]),
         )
-        for name in ("model", "turn"):
-            self.session.on(name, lambda _: self._draw_model_chip())
+        self.session.model.on("changed", lambda _: self._draw_model_chip())
+        self.session.on("turn", lambda _: self._draw_model_chip())
         self.session.on("outside", lambda _: self._draw_silence_chip())
 
     def _toggle_history(self) -> None:
@@ -258,16 +258,16 @@ class App:
     def _model_state(self) -> tuple[str, str, str]:
         """(look, name, what else) of the model chip."""
         session = self.session
-        if session.loading or not session.engine:
+        if session.model.loading or not session.model.engine:
             return "loading", self._loading_words(), ""
-        if not session.loaded:
-            wrong = session.problem and session.problem.code != "cancelled"
+        if not session.model.loaded:
+            wrong = session.model.problem and session.model.problem.code != "cancelled"
             return ("problem" if wrong else "none"), say("model.chip.none"), ""
-        speed = say("model.chip.speed", rate=session.speed) if session.speed else ""
-        return "ready", short_name(session.loaded.card.get("name") or ""), speed
+        speed = say("model.chip.speed", rate=session.model.speed) if session.model.speed else ""
+        return "ready", short_name(session.model.loaded.card.get("name") or ""), speed
 
     def _loading_words(self) -> str:
-        loading = self.session.loading
+        loading = self.session.model.loading
         if not loading or not loading.stage:
             return say("model.chip.starting")
         if loading.stage == "download" and loading.total:

@@ -20,6 +20,7 @@ FLOORS = {
     "translation": 3,
     "health": 3,
     "library": 3,
+    "model": 3,
     "vault": 3,
     "engine": 2,
     "browser": 1,

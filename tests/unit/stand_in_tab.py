@@ -55,8 +55,12 @@ class Tab:
         self.bridge = StandIn(**services)
         self.session = Session()
         self.told = []
-        for name in ("model", "turns", "turn", "engine_back", "smaller", "fitted"):
-            self.session.on(name, lambda _, name=name: self.told.append(name))
+        for source, names in (
+            (self.session, ("turns", "turn")),
+            (self.session.model, ("changed", "back", "smaller", "fitted")),
+        ):
+            for name in names:
+                source.on(name, lambda _, name=name: self.told.append(name))
 
     async def start(self):
         await self.session.start(self.bridge)

@@ -25,7 +25,7 @@ async def test_a_question_asked_while_loading_waits_and_is_answered():
     await tab.answer("Hi", " there")
     assert (tab.last.answer, tab.last.phase, tab.last.problem) == ("Hi there", DONE, None)
     assert tab.session.first_answered == tab.last.id
-    assert (tab.session.speed, tab.session.context_used) == (20.0, 5)
+    assert (tab.session.model.speed, tab.session.context_used) == (20.0, 5)
 
 
 @plays
@@ -93,15 +93,15 @@ async def test_another_answer_differs():
 async def test_a_cancelled_load_leaves_a_question_that_loading_answers():
     tab = await Tab().start()
     tab.session.ask("Hello?")
-    tab.session.cancel_load()
+    tab.session.model.cancel_load()
     await tab.says("failed", "load", code="cancelled", values={})
-    assert tab.session.problem.code == "cancelled"
+    assert tab.session.model.problem.code == "cancelled"
     assert tab.last.problem.code == "no_model"
-    tab.session.load()
+    tab.session.model.load()
     await settle()
     await tab.load()
     await tab.answer("Hi")
-    assert (tab.last.answer, tab.last.problem, tab.session.problem) == ("Hi", None, None)
+    assert (tab.last.answer, tab.last.problem, tab.session.model.problem) == ("Hi", None, None)
 
 
 @plays
@@ -117,15 +117,15 @@ async def test_no_model_wanted_none_loaded():
 async def test_a_bad_file_does_not_cost_the_model_that_was_there():
     tab = await Tab().start()
     await tab.load()
-    await tab.session.open_file()
+    await tab.session.model.open_file()
     await settle()
     assert tab.asked("load")[-1]["source"] == {"kind": "file", "key": "k"}
     await tab.says("failed", "load", code="not_gguf", values={"looks_like": "zip"})
     assert tab.asked("load")[-1]["source"] == SITE
     await tab.load()
-    assert tab.session.problem.code == "not_gguf"
-    assert tab.session.loaded is not None
-    assert tab.session.is_site_model
+    assert tab.session.model.problem.code == "not_gguf"
+    assert tab.session.model.loaded is not None
+    assert tab.session.model.is_site_model
     tab.session.ask("Still there?")
     await settle()
     await tab.answer("Yes")
@@ -142,7 +142,7 @@ async def test_a_dead_engine_keeps_the_words_and_comes_back():
     tab.bridge.event("engine_restarted", True)
     await settle()
     assert (tab.last.answer, tab.last.problem.code) == ("Half", "engine_died")
-    assert "engine_back" in tab.told
+    assert "back" in tab.told
     await tab.load()
     tab.session.regenerate()
     await settle()
@@ -157,9 +157,9 @@ async def test_an_engine_that_dies_while_loading_is_loaded_again():
     await settle()
     assert len(tab.asked("load")) == 2
     await tab.load()
-    assert tab.session.loaded is not None
-    assert tab.session.loading is None
-    assert tab.session.problem is None
+    assert tab.session.model.loaded is not None
+    assert tab.session.model.loading is None
+    assert tab.session.model.problem is None
 
 
 @plays
@@ -168,9 +168,9 @@ async def test_an_engine_that_is_given_up_is_started_by_the_load_button():
     await tab.load()
     tab.bridge.event("engine_restarted", False)
     await settle()
-    assert tab.session.problem.code == "engine_died"
-    assert tab.session.loaded is None
-    tab.session.load()
+    assert tab.session.model.problem.code == "engine_died"
+    assert tab.session.model.loaded is None
+    tab.session.model.load()
     await settle()
     assert tab.restarts == [{"threads": 1}]
 
@@ -243,10 +243,10 @@ def test_a_tab_comes_back_to_its_place_unless_something_new_is_begun(begun):
 async def test_loading_tells_speed_and_time_left():
     tab = await Tab().start()
     await tab.says("progress", "load", stage="download", received=10, total=110)
-    tab.session.loading.began -= 2
+    tab.session.model.loading.began -= 2
     await tab.says("progress", "load", stage="download", received=60, total=110)
-    assert tab.session.loading.speed == pytest.approx(25, rel=0.05)
-    assert tab.session.loading.left == pytest.approx(2, rel=0.05)
+    assert tab.session.model.loading.speed == pytest.approx(25, rel=0.05)
+    assert tab.session.model.loading.left == pytest.approx(2, rel=0.05)
 
 
 @plays
@@ -257,9 +257,9 @@ async def test_too_little_memory_shortens_the_context():
         await tab.says("failed", "load", code="out_of_memory", values={"need": 1})
     assert tab.asked("load")[-1]["context"] == 512
     await tab.load()
-    assert tab.session.loaded
+    assert tab.session.model.loaded
     assert "smaller" in tab.told
-    assert tab.session.problem is None
+    assert tab.session.model.problem is None
 
 
 @plays
@@ -268,7 +268,7 @@ async def test_without_any_memory_the_problem_is_told():
     for _ in range(4):
         await tab.says("failed", "load", code="out_of_memory", values={"need": 1})
     assert len(tab.asked("load")) == 4
-    assert tab.session.problem.code == "out_of_memory"
+    assert tab.session.model.problem.code == "out_of_memory"
 
 
 @plays
@@ -329,11 +329,11 @@ async def test_a_turn_remembers_its_model_and_a_kept_one_is_loaded_again():
     assert kept.model == tab.last.model
 
     sha256 = "ab" * 32
-    await tab.session.load_again(Answerer("Other", sha256))
+    await tab.session.model.load_again(sha256)
     await settle()
     assert tab.asked("load")[-1]["source"] == {"kind": "stored", "sha256": sha256}
     await tab.load()
-    assert tab.session.source_key == sha256
+    assert tab.session.model.source_key == sha256
 
 
 @plays
@@ -342,9 +342,9 @@ async def test_a_file_of_the_disk_that_is_gone_is_told():
     await tab.load()
     gone = {"failed": {"code": "file_gone", "values": {}}}
     tab.bridge.services["open_disk_file"] = lambda key: gone
-    await tab.session.load_again(Answerer("Mine", "mine.gguf-9-9"))
-    assert tab.session.problem.code == "file_gone"
-    assert tab.session.loaded
+    await tab.session.model.load_again("mine.gguf-9-9")
+    assert tab.session.model.problem.code == "file_gone"
+    assert tab.session.model.loaded
 
 
 @plays
@@ -359,11 +359,11 @@ async def test_unloading_ends_the_worker_that_held_the_memory():
     tab.bridge.event("engine_restarted", True)
     await settle()
     assert len(tab.asked("load")) == 1  # nothing is loaded until somebody wants it
-    assert "engine_back" not in tab.told
-    tab.session.load_site_model()
+    assert "back" not in tab.told
+    tab.session.model.load_site_model()
     await settle()
     await tab.load()
-    assert tab.session.loaded
+    assert tab.session.model.loaded
     tab.bridge.event("engine_restarted", True)  # this time it died
     await settle()
     assert len(tab.asked("load")) == 3

@@ -9,7 +9,9 @@ import pytest
 from onglet.agents.conversation import DONE, Conversation, new_id
 from onglet.engine.errors import Refused
 from onglet.vault import archive, schema
-from onglet.vault.history import UNDO_SECONDS, Folder, History
+from onglet.vault.history import Folder, History
+from onglet.vault.notes import Notes
+from onglet.vault.rows import UNDO_SECONDS
 from onglet.vault.shelf import Kept, Shelf
 from onglet.vault.store import FileStore, answered
 
@@ -72,10 +74,24 @@ def test_what_was_thrown_away_a_while_ago_is_gone_at_the_next_start(history, sto
     for each, age in ((old, UNDO_SECONDS + 1), (fresh, 0)):
         change = "UPDATE conversation SET deleted = ? WHERE id = ?"
         run(store.write([change, time.time() - age, each.id]))
-    run(history.open())
+    run(history.clear())
     found = "SELECT question FROM words WHERE words MATCH 'secret'"
     turns, words = run(store.read(["SELECT question FROM turn"], [found]))
     assert turns == words == [["Fresh?"]]
+
+
+@pytest.mark.parametrize("kind", [Shelf, Notes])
+def test_agents_and_notes_thrown_away_are_gone_for_good_too(kind, store):
+    rows = kind(store)
+    for text in ("old", "fresh", "kept"):
+        run(rows.add(Kept(text, text) if kind is Shelf else text))
+    column = "document" if kind is Shelf else "text"
+    change = f"UPDATE {kind.table} SET deleted = ? WHERE {column} = ?"
+    now = time.time()
+    run(store.write([change, now - UNDO_SECONDS - 1, "old"], [change, now, "fresh"]))
+    run(rows.clear())
+    (left,) = run(store.read([f"SELECT {column} FROM {kind.table} ORDER BY 1"]))
+    assert left == [["fresh"], ["kept"]]
 
 
 def test_search_finds_words_of_questions_and_answers_without_accents_and_by_beginnings(history):

@@ -78,8 +78,8 @@ class Library:
     @property
     def papers(self) -> Papers | None:
         """The way to what is kept; None while the store is not open."""
-        keeper = self.keeper
-        return Papers(keeper.store) if keeper.history and keeper.store else None
+        store = self.keeper.open_store
+        return Papers(store) if store else None
 
     # What is kept
 

@@ -111,12 +111,12 @@ class AgentsPage:
     # What is kept
 
     def _shelf(self) -> Shelf | None:
-        keeper = self.session.keeper
-        return Shelf(keeper.store) if keeper.history and keeper.store else None
+        store = self.session.keeper.open_store
+        return Shelf(store) if store else None
 
     def _notes(self) -> Notes | None:
-        keeper = self.session.keeper
-        return Notes(keeper.store) if keeper.history and keeper.store else None
+        store = self.session.keeper.open_store
+        return Notes(store) if store else None
 
     async def _delete_note(self, id: str) -> None:
         if notes := self._notes():

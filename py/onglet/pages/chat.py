@@ -128,22 +128,25 @@ class ChatPage:
             documents=lambda _: self.session.ask_documents(not self.session.asks_documents),
             show_source=lambda message: self._show_source(message["id"], message["number"]),
             notice=lambda message: self._notice_pressed(message["id"], message["act"]),
-            load=lambda _: self.session.load(),
+            load=lambda _: self.session.model.load(),
             new=lambda _: self.new_chat(),
         )
         for name, listener in {
             "turns": lambda _: self._draw_turns(),
             "turn": self._turn_changed,
             "words": lambda grown: self._words(*grown),
-            "model": lambda _: self._model_changed(),
             "facts": self._warn,
             "outside": self._outside,
-            "engine_back": lambda _: self.notice("engine_back"),
-            "smaller": self._smaller,
-            "fitted": self._fitted,
             "documents": lambda _: self._status(),
         }.items():
             self.session.on(name, listener)
+        for name, listener in {
+            "changed": lambda _: self._model_changed(),
+            "back": lambda _: self.notice("engine_back"),
+            "smaller": self._smaller,
+            "fitted": self._fitted,
+        }.items():
+            self.session.model.on(name, listener)
         self.session.documents.on("changed", lambda _: self._status())
 
     def relabel(self) -> None:
@@ -314,13 +317,13 @@ class ChatPage:
         elif name == "other_model":
             self._reopened = False
             if act and (before := self.session.conversation.model):
-                self.app.run(self.session.load_again(before))
+                self.app.run(self.session.model.load_again(before.key))
         elif act and NOTICES[name].action == "data.title":
             self.app.data_sheet.open()
         elif act and name == "problem" and self.session.deleted:
             self.app.run(self.app.bridge.call("reload"))
         elif name == "problem":
-            self.session.load() if act else self.session.forget_problem()
+            self.session.model.load() if act else self.session.model.forget_problem()
 
     def _draw_notices(self) -> None:
         drawn = [self._drawn_notice(*item) for item in self._notices.items()]
@@ -328,11 +331,11 @@ class ChatPage:
             self.chat.notices = drawn
 
     def _drawn_notice(self, name: str, notice: Notice) -> dict:
-        problems = {"problem": self.session.problem, "not_saved": self.session.keeper.problem}
+        problems = {"problem": self.session.model.problem, "not_saved": self.session.keeper.problem}
         problem = problems.get(name)
         words = explain(problem.code, problem.values) if problem else self._said(name, notice)
         action = say(notice.action) if notice.action else None
-        if name == "problem" and self.session.loaded:
+        if name == "problem" and self.session.model.loaded:
             action = None  # the model that was there answers again
         elif name == "problem" and self.session.deleted:
             action = say("notice.reload")
@@ -351,9 +354,9 @@ class ChatPage:
 
     def _model_changed(self) -> None:
         """A load that failed is told in the chat, where everybody looks."""
-        if self.session.problem and not self.session.loading:
+        if self.session.model.problem and not self.session.model.loading:
             self.notice("problem")
-        elif not self.session.problem:
+        elif not self.session.model.problem:
             self._forget("problem")
         self._compare_models()
         self._status()
@@ -364,9 +367,9 @@ class ChatPage:
         if session.conversation.id != self._opened:
             self._opened = session.conversation.id
             self._reopened = before is not None
-        differs = before and session.loaded and before.key != session.source_key
-        if self._reopened and differs and not session.loading and not session.busy:
-            names = {"before": before.name, "now": str(session.loaded.card.get("name"))}
+        differs = before and session.model.loaded and before.key != session.model.source_key
+        if self._reopened and differs and not session.model.loading and not session.busy:
+            names = {"before": before.name, "now": str(session.model.loaded.card.get("name"))}
             self._models = {which: clean(name) for which, name in names.items()}
             self.notice("other_model")
         else:
@@ -376,11 +379,11 @@ class ChatPage:
 
     def _status(self) -> None:
         session, text = self.session, ""
-        if session.loading and not session.busy:
+        if session.model.loading and not session.busy:
             text = say("composer.waits")
         context = ""
-        if session.context_used and session.loaded:
-            values = {"used": session.context_used, "context": session.loaded.context}
+        if session.context_used and session.model.loaded:
+            values = {"used": session.context_used, "context": session.model.loaded.context}
             context = say("composer.context", **values)
         status = {"busy": session.busy, "text": text, "context": context}
         status["editing"] = bool(self.editing)

@@ -48,9 +48,9 @@ class ModelsPage:
         shelf, run = self.shelf, app.run
         self.paper.hear(
             pick=lambda _: run(self._pick()),
-            site=lambda _: self.session.load_site_model(),
+            site=lambda _: self.session.model.load_site_model(),
             unload=lambda _: run(self.session.unload()),
-            cancel=lambda _: self.session.cancel_load(),
+            cancel=lambda _: self.session.model.cancel_load(),
             address=lambda m: run(self._with_machine(shelf.open, m["address"])),
             search=lambda m: run(self._with_machine(shelf.search, m["query"])),
             look_at=lambda m: run(self._look_at(m["key"])),
@@ -70,12 +70,12 @@ class ModelsPage:
             keep=lambda _: self._ask_to_delete(""),
             delete_now=lambda m: run(self._delete(m["key"])),
             inspect=lambda m: run(self._inspect(m["key"])),
-            inspect_loaded=lambda _: run(self._inspect(self.session.source_key)),
+            inspect_loaded=lambda _: run(self._inspect(self.session.model.source_key)),
             close_inside=lambda _: self._close_inside(),
             revoke=lambda m: run(shelf.revoke(m["key"])),
             persist=lambda _: run(shelf.persist()),
         )
-        self.session.on("model", lambda _: self._model_changed())
+        self.session.model.on("changed", lambda _: self._model_changed())
         app.on_shown("models", lambda: run(self._look()))
         app.on_language(self.relabel)
         self.relabel()
@@ -94,12 +94,12 @@ class ModelsPage:
         if self.app.shown != "models":
             return
         self.draw()
-        if self.session.loaded and not self.session.loading:
+        if self.session.model.loaded and not self.session.model.loading:
             self.app.run(self._look())
 
     async def _pick(self) -> None:
         if source := await self.shelf.pick():
-            self.session.load(source)
+            self.session.model.load(source)
 
     async def _with_machine(self, act: Any, *arguments: Any) -> None:
         """Does what leads to a question, a list or a receipt, and brings that into sight."""
@@ -119,7 +119,9 @@ class ModelsPage:
         self.draw()
 
     async def _machine(self) -> fit.Machine:
-        return fit.Machine(self.session.tab_memory, work_rate=await self.session.work_rate())
+        model = self.session.model
+        work_rate = await model.work_rate(may_measure=not self.session.busy)
+        return fit.Machine(model.tab_memory, work_rate=work_rate)
 
     async def _get(self, wanted: dict) -> None:
         await self.shelf.download(wanted)
@@ -127,10 +129,10 @@ class ModelsPage:
     async def _use(self, name: str) -> None:
         """Loads a kept model, or a file on the disk after the person gave it again."""
         kept = any(model["sha256"] == name for model in self.shelf.models)
-        if kept or name == self.session.site_hash:
-            self.session.load_kept(name)
+        if kept or name == self.session.model.site_hash:
+            self.session.model.load_kept(name)
         elif source := await self.shelf.reopen(name):
-            self.session.load(source)
+            self.session.model.load(source)
 
     async def _inspect(self, name: str) -> None:
         await self.shelf.inspect(name)
@@ -174,7 +176,7 @@ class ModelsPage:
         return [back, *inside.sections(self.shelf.inside, kept.get(key, key)), back]
 
     def _called(self, model: dict) -> str:
-        is_site = model["sha256"] == self.session.site_hash
+        is_site = model["sha256"] == self.session.model.site_hash
         return say("models.site_model") if is_site else model["name"]
 
     def _sections(self) -> list[dict]:
@@ -202,19 +204,19 @@ class ModelsPage:
         """What answers now."""
         session = self.session
         told = [title("models.now")]
-        if problem := session.problem:
+        if problem := session.model.problem:
             told.append(_told(problem))
-        if session.loading:
+        if session.model.loading:
             return [*told, text("models.loading"), plain(cancel="model.cancel")]
-        if not session.loaded:
+        if not session.model.loaded:
             return [*told, text("models.none"), buttons(site="model.site")]
-        card, memory = session.loaded.card, session.loaded.memory_bytes
-        values = {"name": card["name"], "memory": memory, "context": session.loaded.context}
+        card, memory = session.model.loaded.card, session.model.loaded.memory_bytes
+        values = {"name": card["name"], "memory": memory, "context": session.model.loaded.context}
         told.append(text("models.answers", **values))
-        site = {} if session.is_site_model else {"site": "model.site"}
+        site = {} if session.model.is_site_model else {"site": "model.site"}
         known = {model["sha256"] for model in self.shelf.models}
         known |= {one["key"] for one in self.shelf.disk}
-        look = {"inspect_loaded": "models.inspect"} if session.source_key in known else {}
+        look = {"inspect_loaded": "models.inspect"} if session.model.source_key in known else {}
         return [*told, plain(**site, **look, unload="models.unload")]
 
     def _problem(self) -> list[dict]:

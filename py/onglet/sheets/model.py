@@ -27,14 +27,15 @@ class ModelSheet(SideSheet):
         self.session = app.session
         super().__init__()
         self.sheet.hear(
-            cancel=lambda _: self.session.cancel_load(),
-            load=lambda _: self.session.load(),
-            site=lambda _: self.session.load_site_model(),
-            open=lambda _: app.run(self.session.open_file()),
+            cancel=lambda _: self.session.model.cancel_load(),
+            load=lambda _: self.session.model.load(),
+            site=lambda _: self.session.model.load_site_model(),
+            open=lambda _: app.run(self.session.model.open_file()),
             set=lambda message: self._set(message["name"], message["value"]),
             reset=lambda _: self._reset(),
         )
-        for name in ("model", "turn", "turns"):
+        self.session.model.on("changed", lambda _: self.draw())
+        for name in ("turn", "turns"):
             self.session.on(name, lambda _: self.draw())
         app.on_language(self.relabel)
         self.relabel()
@@ -46,16 +47,16 @@ class ModelSheet(SideSheet):
     def draw(self) -> None:
         session = self.session
         sections = []
-        if session.problem:
+        if session.model.problem:
             sections.append({"kind": "text", "look": "problem", "text": self._what_went_wrong()})
-        if session.loading:
+        if session.model.loading:
             sections += self._story()
-        elif session.loaded:
+        elif session.model.loaded:
             sections += self._card()
-        elif session.engine:
+        elif session.model.engine:
             sections += [buttons(load="model.load", open="model.open"), self._hint()]
-        if session.loaded and not session.loading:
-            site = {} if session.is_site_model else {"site": "model.site"}
+        if session.model.loaded and not session.model.loading:
+            site = {} if session.model.is_site_model else {"site": "model.site"}
             sections += [buttons(open="model.open", **site), self._hint()]
         sections += speeds.sections()
         if agent := session.conversation.agent:
@@ -64,8 +65,8 @@ class ModelSheet(SideSheet):
             self.sheet.sections = sections
 
     def _what_went_wrong(self) -> str:
-        problem = self.session.problem
-        if problem.code == "cancelled" and not self.session.loaded:
+        problem = self.session.model.problem
+        if problem.code == "cancelled" and not self.session.model.loaded:
             return say("model.cancelled")
         return explain(problem.code, problem.values)
 
@@ -105,7 +106,7 @@ class ModelSheet(SideSheet):
 
     def _story(self) -> list[dict]:
         """How far the load has come: MB of MB, MB/s, seconds left."""
-        loading = self.session.loading
+        loading = self.session.model.loading
         if loading.stage != "download" or not loading.total:
             key = "model.story_preparing" if loading.stage else "model.story_starting"
             return [text(key), buttons(cancel="model.cancel")]
@@ -121,7 +122,7 @@ class ModelSheet(SideSheet):
         ]
 
     def _card(self) -> list[dict]:
-        loaded, card = self.session.loaded, self.session.loaded.card
+        loaded, card = self.session.model.loaded, self.session.model.loaded.card
         used = {"used": self.session.context_used, "context": loaded.context}
         backend = f"backend.{loaded.backend}"
         rows = {

@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from onglet.vault.schema import migrate
-from onglet.vault.store import Statement, Store
+from onglet.vault.rows import Rows
+from onglet.vault.store import Statement
 
 LISTED = 500  # conversations in one list
-UNDO_SECONDS = 60.0  # what was thrown away longer ago is deleted at the next start
 INTERRUPTED_SECONDS = 86_400.0  # an answer cut short earlier is not brought up by itself
 
 ABOUT = ("id", "title", "created", "changed", "shown", "agent")
@@ -41,20 +40,8 @@ class Folder:
     name: str
 
 
-class History:
-    """Raises what its store raises; `Refused newer_store` when it is opened."""
-
-    def __init__(self, store: Store):
-        self.store = store
-
-    async def open(self) -> None:
-        """Makes the tables fit and deletes for good what was thrown away a while ago."""
-        await migrate(self.store)
-        before = time.time() - UNDO_SECONDS
-        sql = "SELECT count(*) FROM conversation WHERE deleted < ?"
-        (((count,),),) = await self.store.read([sql, before])
-        if count:
-            await self.store.write(["DELETE FROM conversation WHERE deleted < ?", before])
+class History(Rows):
+    table = "conversation"
 
     async def save(self, conversation: dict[str, Any], turn: dict[str, Any]) -> None:
         """Keeps one turn and what it changed of its conversation; a title that is there stays."""
@@ -101,14 +88,6 @@ class History:
 
     async def rename(self, id: str, title: str) -> None:
         await self.store.write(["UPDATE conversation SET title = ? WHERE id = ?", title, id])
-
-    async def delete(self, id: str) -> None:
-        """Throws a conversation away; `restore` brings it back for a while."""
-        sql = "UPDATE conversation SET deleted = ? WHERE id = ?"
-        await self.store.write([sql, time.time(), id])
-
-    async def restore(self, id: str) -> None:
-        await self.store.write(["UPDATE conversation SET deleted = NULL WHERE id = ?", id])
 
     async def folders(self) -> list[Folder]:
         (rows,) = await self.store.read(

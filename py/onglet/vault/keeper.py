@@ -14,6 +14,9 @@ from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.errors import Refused
 from onglet.vault import archive
 from onglet.vault.history import History
+from onglet.vault.notes import Notes
+from onglet.vault.schema import migrate
+from onglet.vault.shelf import Shelf
 from onglet.vault.store import Store, TabStore, answered
 
 LOG = logging.getLogger(__name__)
@@ -37,6 +40,11 @@ class Keeper:
 
     def _tell(self, name: str) -> None:
         self._listeners.tell(name, None)
+
+    @property
+    def open_store(self) -> Store | None:
+        """The store, while anything can be kept."""
+        return self.store if self.history else None
 
     @property
     def locked(self) -> bool:
@@ -70,10 +78,12 @@ class Keeper:
         self._tell("history")
 
     async def _open(self) -> None:
-        history = History(self.store)
+        """Makes the tables fit, and clears what was thrown away a while ago."""
         try:
-            await history.open()
-            self.history = history
+            await migrate(self.store)
+            for kind in (History, Shelf, Notes):
+                await kind(self.store).clear()
+            self.history = History(self.store)
         except Refused as refused:
             phase = "newer" if refused.code == "newer_store" else "damaged"
             self.state = {**self.state, "phase": phase}

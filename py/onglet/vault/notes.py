@@ -4,7 +4,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from onglet.vault.store import Store
+from onglet.vault.rows import Rows
 
 LISTED = 1000
 
@@ -15,11 +15,8 @@ class Note:
     text: str
 
 
-class Notes:
-    """Raises what its store raises."""
-
-    def __init__(self, store: Store):
-        self.store = store
+class Notes(Rows):
+    table = "note"
 
     async def all(self) -> list[Note]:
         """Those not thrown away, the newest first."""
@@ -33,10 +30,3 @@ class Notes:
     async def add(self, text: str) -> None:
         sql = "INSERT INTO note (id, text, created) VALUES (?, ?, ?)"
         await self.store.write([sql, secrets.token_hex(8), text, time.time()])
-
-    async def delete(self, id: str) -> None:
-        """Throws a note away; `restore` brings it back."""
-        await self.store.write(["UPDATE note SET deleted = ? WHERE id = ?", time.time(), id])
-
-    async def restore(self, id: str) -> None:
-        await self.store.write(["UPDATE note SET deleted = NULL WHERE id = ?", id])

@@ -6,8 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onglet.vault.history import UNDO_SECONDS
-from onglet.vault.store import Store
+from onglet.vault.rows import UNDO_SECONDS, Rows
 
 LISTED = 1000
 UNFINISHED_SECONDS = 3600.0  # what was begun longer ago was cut short
@@ -40,21 +39,14 @@ class Passage:
     text: str
 
 
-class Papers:
-    """Raises what its store raises."""
-
-    def __init__(self, store: Store):
-        self.store = store
+class Papers(Rows):
+    table = "document"
 
     async def clear(self) -> None:
         """Deletes for good what was thrown away a while ago, and what was never finished."""
         now = time.time()
         old = "deleted < ? OR (ready IS NULL AND created < ?)"
-        bounds = (now - UNDO_SECONDS, now - UNFINISHED_SECONDS)
-        counting = f"SELECT count(*) FROM document WHERE {old}"
-        (((count,),),) = await self.store.read([counting, *bounds])
-        if count:
-            await self.store.write([f"DELETE FROM document WHERE {old}", *bounds])
+        await self._clear(old, now - UNDO_SECONDS, now - UNFINISHED_SECONDS)
 
     async def all(self) -> list[Entry]:
         """Those that count, the newest first."""
@@ -81,13 +73,6 @@ class Papers:
     async def remove(self, id: str) -> None:
         """Deletes a document for good."""
         await self.store.write(["DELETE FROM document WHERE id = ?", id])
-
-    async def delete(self, id: str) -> None:
-        """Throws a document away; `restore` brings it back."""
-        await self.store.write(["UPDATE document SET deleted = ? WHERE id = ?", time.time(), id])
-
-    async def restore(self, id: str) -> None:
-        await self.store.write(["UPDATE document SET deleted = NULL WHERE id = ?", id])
 
     async def passages(self, id: str, first: int, count: int) -> list[Passage]:
         """`count` passages of a document from the place `first` on."""

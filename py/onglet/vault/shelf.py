@@ -5,7 +5,7 @@ what an agent is.
 import time
 from dataclasses import dataclass
 
-from onglet.vault.store import Store
+from onglet.vault.rows import Rows
 
 LISTED = 500
 
@@ -18,11 +18,8 @@ class Kept:
     document: str
 
 
-class Shelf:
-    """Raises what its store raises."""
-
-    def __init__(self, store: Store):
-        self.store = store
+class Shelf(Rows):
+    table = "agent"
 
     async def all(self) -> list[Kept]:
         """Those not thrown away, the newest first."""
@@ -35,10 +32,3 @@ class Shelf:
         sql = """INSERT INTO agent (id, document, created) VALUES (?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET deleted = NULL"""
         await self.store.write([sql, kept.id, kept.document, time.time()])
-
-    async def delete(self, id: str) -> None:
-        """Throws an agent away; `restore` brings it back."""
-        await self.store.write(["UPDATE agent SET deleted = ? WHERE id = ?", time.time(), id])
-
-    async def restore(self, id: str) -> None:
-        await self.store.write(["UPDATE agent SET deleted = NULL WHERE id = ?", id])
