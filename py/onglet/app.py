@@ -3,6 +3,7 @@ tab by `start`. Knows which parts there are, not what they do."""
 
 import asyncio
 import importlib
+import logging
 import pkgutil
 from collections.abc import Callable, Coroutine
 from types import ModuleType
@@ -19,6 +20,7 @@ from onglet.sheets.model import ModelSheet
 from onglet.sheets.silence import SilenceSheet
 from onglet.words import say
 
+LOG = logging.getLogger(__name__)
 THEMES = ("system", "light", "dark")
 SHORTCUTS = {
     "send": "enter", "line": "shift_enter", "stop": "escape", "new": "new_chat",
@@ -195,7 +197,12 @@ class App:
         """Runs work beside everything else, and keeps it from being collected."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            LOG.error("work of a page failed", exc_info=error)
 
     def copy(self, text: str) -> None:
         self.run(self.bridge.call("copy_text", text=text))

@@ -70,6 +70,13 @@ def rate(value: float) -> str:
     return number(value, 0 if value >= 10 else 1)
 
 
+def percent(share: float) -> str:
+    """12% in English, 12 % in French, of a share of 1; one decimal below 10, at least 0.1."""
+    value = max(100 * share, 0.1)
+    text = number(value, 0 if value >= 10 else 1)
+    return f"{text}{NARROW_SPACE}%" if _language == "fr" else f"{text}%"
+
+
 def size(count: int) -> str:
     """Bytes as people read them: 0 bytes, 12 kB, 98 MB, 1.3 GB (thousands, not 1024)."""
     names = UNITS[_language]

@@ -1,4 +1,4 @@
-/** The fields of a sheet: sliders, numbers and one long text, each with its label and its hint. */
+/** Fields of sheets and pages: sliders, numbers, long texts and choices, each with label and hint. */
 import { make } from "./dom.js";
 
 export const CONTROLS_STYLE = `
@@ -9,16 +9,17 @@ export const CONTROLS_STYLE = `
   .control .hint { grid-column: 1 / -1; margin: 0; color: var(--muted); font-size: 13px; line-height: 1.45; }
   .control input[type=number] { width: 132px; text-align: right; }
   .control textarea { grid-column: 1 / -1; width: 100%; margin-top: 4px; resize: vertical; }
-  .control :is(textarea, input[type=number]) { font: inherit; font-size: 15px; color: inherit; background: var(--paper);
+  .control select { max-width: 260px; }
+  .control :is(textarea, select, input[type=number]) { font: inherit; font-size: 15px; color: inherit; background: var(--paper);
     border: 1px solid var(--edge); border-radius: 10px; padding: 7px 10px; min-height: 40px; }
   @media (pointer: coarse) {
-    .control input[type=range], .control :is(textarea, input[type=number]) { min-height: 44px; }
+    .control input[type=range], .control :is(textarea, select, input[type=number]) { min-height: 44px; }
   }
 `;
 
 /**
- * @typedef {{name: string, type: "range" | "number" | "text", label: string, hint: string,
- *   min: number, max: number, step: number, value: number | string}} Control
+ * @typedef {{name: string, type: "range" | "number" | "text" | "choice", label: string, hint: string,
+ *   min: number, max: number, step: number, value: number | string, options?: [string, string][]}} Control
  * @param {{title: string, items: Control[], reset: string}} controls
  * @param {(message: object) => void} tell
  */
@@ -27,13 +28,13 @@ export function drawControls({ title, items, reset }, tell) {
   return make(
     "section",
     {},
-    make("h3", {}, title),
+    title ? make("h3", {}, title) : null,
     ...items.map((item) => drawControl(item, tell)),
-    make(
+    reset ? make(
       "div",
       { class: "buttons" },
       make("button", { ...button, onclick: () => tell({ kind: "reset" }) }, reset),
-    ),
+    ) : null,
   );
 }
 
@@ -44,10 +45,10 @@ export function drawControls({ title, items, reset }, tell) {
 function drawControl(control, tell) {
   const { name, type, label, hint } = control;
   const output = type === "range" ? make("output", { for: name }, written(control.value)) : null;
-  const field = type === "text" ? textField(control) : numberField(control);
+  const field = (FIELDS[type] ?? numberField)(control);
   if (hint) field.setAttribute("aria-describedby", `${name}-hint`);
   field.addEventListener("input", () => {
-    const value = type === "text" ? field.value : field.valueAsNumber;
+    const value = FIELDS[type] ? field.value : field.valueAsNumber;
     if (Number.isNaN(value) || !field.checkValidity()) return;
     if (output) output.textContent = written(value);
     tell({ kind: "set", name, value });
@@ -60,8 +61,17 @@ function drawControl(control, tell) {
 const textField = (/** @type {Control} */ { name, value }) =>
   make("textarea", { id: name, rows: 3 }, String(value));
 
+const choiceField = (/** @type {Control} */ { name, value, options = [] }) => make(
+  "select",
+  { id: name },
+  ...options.map(([key, label]) => make("option", { value: key, selected: key === value }, label)),
+);
+
 const numberField = (/** @type {Control} */ { name, type, min, max, step, value }) =>
   make("input", { id: name, type, min, max, step, value, inputmode: "decimal" });
+
+/** @type {Record<string, (control: Control) => any>} */
+const FIELDS = { text: textField, choice: choiceField };
 
 const written = (/** @type {number | string} */ value) =>
   Number(value).toLocaleString(document.documentElement.lang, { maximumFractionDigits: 2 });

@@ -2,9 +2,13 @@
  * What sheets and plain pages say, as sections in order. A section is a plain object with a `kind`
  * that is a row of the table below; all text goes in as text.
  */
+import { CONTROLS_STYLE, drawControls } from "./controls.js";
 import { make, set } from "./dom.js";
+import { drawAlternatives, drawTokens, TOKENS_STYLE } from "./tokens.js";
 
-export const SECTIONS_STYLE = `
+export const SECTIONS_STYLE = `${CONTROLS_STYLE}${TOKENS_STYLE}
+  .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 0 28px; }
+  .beside > div { min-width: 0; }
   h3 { font-size: 13px; font-weight: 600; color: var(--muted); margin: 22px 0 6px; }
   p { margin: 0 0 10px; font-size: 15px; }
   p.muted { color: var(--muted); font-size: 14px; }
@@ -159,6 +163,9 @@ const DRAW = {
       }, label)),
   ),
   form: drawForm,
+  controls: drawControls,
+  tokens: drawTokens,
+  alternatives: drawAlternatives,
 };
 
 /**
@@ -285,8 +292,10 @@ export function sectionDrawer(parent, tell) {
     while (parent.children.length > wanted.length) parent.lastElementChild?.remove();
     for (const [number, text] of wanted.entries()) {
       if (text === drawn[number]) continue;
-      const section = DRAW[sections[number].kind](sections[number], tell);
+      const { kind, columns } = sections[number];
       const before = parent.children[number];
+      if (kind === "beside" && fillBeside(before, columns)) continue;
+      const section = kind === "beside" ? drawBeside(columns, tell) : DRAW[kind](sections[number], tell);
       if (before) before.replaceWith(section);
       else parent.append(section);
     }
@@ -294,3 +303,25 @@ export function sectionDrawer(parent, tell) {
   };
 }
 
+/** @type {WeakMap<Element, ((sections: any[]) => void)[]>} */
+const drawers = new WeakMap();
+
+/**
+ * Lists of sections beside each other, below each other on phones.
+ * @param {any[][]} columns @param {(message: object) => void} tell
+ */
+function drawBeside(columns, tell) {
+  const parts = columns.map(() => make("div"));
+  const section = make("div", { class: "beside" }, ...parts);
+  drawers.set(section, parts.map((part) => sectionDrawer(part, tell)));
+  fillBeside(section, columns);
+  return section;
+}
+
+/** Draws what differs; false when `section` is not that many lists. */
+function fillBeside(/** @type {Element} */ section, /** @type {any[][]} */ columns) {
+  const draw = section && drawers.get(section);
+  if (draw?.length !== columns.length) return false;
+  columns.forEach((sections, number) => draw[number](sections));
+  return true;
+}

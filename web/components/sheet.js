@@ -1,5 +1,5 @@
 /** What a side sheet says: a head with a close button, then sections in order, then fields. */
-import { CONTROLS_STYLE, drawControls } from "./controls.js";
+import { drawControls } from "./controls.js";
 import { icon, make } from "./dom.js";
 import { sectionDrawer, SECTIONS_STYLE } from "./sections.js";
 import { styled } from "./style.js";
@@ -30,7 +30,7 @@ export function renderSheet(/** @type {any} */ { model, el }) {
   model.on("sections", () => drawSections(model.sections));
   model.on("controls", drawFields);
   new ResizeObserver(() => nameDialog(el, model.labels.title)).observe(sheet);
-  el.append(styled(STYLE + SECTIONS_STYLE + CONTROLS_STYLE), sheet);
+  el.append(styled(STYLE + SECTIONS_STYLE), sheet);
 }
 
 /** Material's drawer is a dialog without a name, made anew each time it opens. */

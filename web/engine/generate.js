@@ -7,6 +7,7 @@
 import { Failure } from "../files/failure.js";
 import { turn } from "../files/turn.js";
 import { AnswerText } from "./answer_text.js";
+import { Choices } from "./choices.js";
 import { follow } from "./grammar.js";
 import { common } from "./readings.js";
 
@@ -20,12 +21,15 @@ import { common } from "./readings.js";
  * @property {number} max_tokens
  * @property {string|null} [conversation]
  * @property {import("./grammar.js").Form|null} [grammar] the form that the answer keeps
+ * @property {number|null} [alternatives] how many of the likeliest tokens are told with each token
  */
+/** @typedef {import("./choices.js").Choice} Choice */
+/** @typedef {(text: string, count: number, choices: Choice[]|null) => void} Emit */
 /** @typedef {Awaited<ReturnType<typeof follow>>} Following */
 /**
  * @typedef {object} Listener
  * @property {AbortSignal} signal
- * @property {(text: string, count: number) => void} tokens new text, about 30 times a second
+ * @property {Emit} tokens new text, about 30 times a second
  * @property {(received: number, total: number) => void} prefill
  */
 
@@ -121,6 +125,7 @@ async function decode(model, question, { signal, tokens: emit }, form) {
   const { context } = model.prepared.program;
   const text = new AnswerText(question.stop);
   const batch = new Batch(emit);
+  const choices = question.alternatives ? new Choices(model, question.alternatives) : null;
   let count = 0;
   let steps = 0;
   const finish = (/** @type {string} */ reason) => {
@@ -131,11 +136,13 @@ async function decode(model, question, { signal, tokens: emit }, form) {
   for (;;) {
     if (signal.aborted) return finish("cancelled");
     if (count >= question.max_tokens) return finish("length");
+    choices?.look();
     if (form) {
       if (!await form.goesOn()) return finish("stop");
       form.restrict();
     }
     const token = model.kernels.sample();
+    if (choices) batch.choice(choices.told(token));
     if (ends.includes(token)) return finish("stop");
     form?.accept(token);
     count++;
@@ -165,12 +172,18 @@ function step(model, tokens, position, wanted) {
 
 /** Text on its way out, sent about 30 times a second; the first at once. */
 class Batch {
-  /** @param {(text: string, count: number) => void} emit */
+  /** @param {Emit} emit */
   constructor(emit) {
     this.emit = emit;
     this.text = "";
     this.tokens = 0;
+    /** @type {Choice[]|null} */ this.choices = null;
     this.last = -Infinity;
+  }
+
+  /** @param {Choice} choice */
+  choice(choice) {
+    this.choices = [...this.choices ?? [], choice];
   }
 
   /** @param {string} text what one token added */
@@ -186,10 +199,11 @@ class Batch {
   }
 
   send() {
-    if (!this.text && !this.tokens) return;
-    this.emit(this.text, this.tokens);
+    if (!this.text && !this.tokens && !this.choices) return;
+    this.emit(this.text, this.tokens, this.choices);
     this.text = "";
     this.tokens = 0;
+    this.choices = null;
     this.last = performance.now();
   }
 }

@@ -178,8 +178,8 @@ async function answer(message, signal) {
     await Promise.race([aborted(signal), loading?.verified]);
     const prefill = throttle((received, total) => (
       reply({ kind: "progress", id, stage: "prefill", received, total })));
-    const tokens = (/** @type {string} */ text, /** @type {number} */ count) => (
-      reply({ kind: "tokens", id, text, count }));
+    /** @type {import("./generate.js").Emit} */
+    const tokens = (text, count, choices) => reply({ kind: "tokens", id, text, count, choices });
     const question = /** @type {any} */ (message);
     if (message.conversation) model.readings ??= Readings.open(model, BUILD);
     reply({ kind: "done", id, ...await generate(model, question, { signal, tokens, prefill }) });

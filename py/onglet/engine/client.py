@@ -90,14 +90,15 @@ class Engine:
         max_tokens: int = 1024,
         conversation: str | None = None,
         grammar: dict | None = None,
+        alternatives: int | None = None,
         on_progress: OnProgress | None = None,
     ) -> AsyncIterator[Tokens | Done]:
         """Yields Tokens as they come, then one Done. Leaving the loop early cancels the request.
-        `grammar`: the form that the answer keeps (messages.Generate).
+        `grammar`, `alternatives`: as in messages.Generate.
 
         `aclose()` it (contextlib.aclosing) when leaving early, or call `cancel`.
         """
-        how = (list(stop), sampling or Sampling(), max_tokens, conversation, grammar)
+        how = (list(stop), sampling or Sampling(), max_tokens, conversation, grammar, alternatives)
         message = Generate(self._new_id(), prompt, *how)
         async with _Request(self, message) as request:
             while True:

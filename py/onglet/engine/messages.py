@@ -72,7 +72,8 @@ class ReadHeader(Message):
 @dataclass(frozen=True)
 class Generate(Message):
     """What was read of `conversation` is kept on the device; of None, only in memory. `grammar`:
-    the form that the answer keeps, {"kind": "json", "schema"} or {"kind": "ebnf", "text"}."""
+    the form that the answer keeps, {"kind": "json", "schema"} or {"kind": "ebnf", "text"}.
+    `alternatives`: how many of the likeliest tokens are told with each token."""
 
     kind: ClassVar[str] = "generate"
     prompt: str
@@ -81,6 +82,7 @@ class Generate(Message):
     max_tokens: int
     conversation: str | None = None
     grammar: dict | None = None
+    alternatives: int | None = None
 
     def __post_init__(self):
         if self.grammar is None:
@@ -159,11 +161,14 @@ class Loaded(Message):
 
 @dataclass(frozen=True)
 class Tokens(Message):
-    """New text of an answer: whole characters, no part of a stop string."""
+    """New text of an answer: whole characters, no part of a stop string. `choices`: of each new
+    token, if alternatives were asked for, {"id", "text", "probability", "others": [the same]}; the
+    one that ends the answer too."""
 
     kind: ClassVar[str] = "tokens"
     text: str
     count: int
+    choices: list | None = None
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,13 @@
 
 from typing import Any
 
-from onglet.agents.loop import LARGEST_SEED, Settings
+from onglet.agents.loop import Settings
 from onglet.browser.safe import clean
-from onglet.sheets import speeds
+from onglet.sheets import sampling, speeds
 from onglet.sheets.side import SideSheet, buttons, text
 from onglet.words import explain, has, number, say, seconds, size
 
 MILLION, BILLION = 10**6, 10**9
-RANGES = {  # name: (least, most, step)
-    "temperature": (0, 2, 0.05),
-    "top_k": (0, 200, 1),
-    "top_p": (0.05, 1, 0.05),
-    "min_p": (0, 0.5, 0.01),
-    "repeat_penalty": (1, 1.5, 0.01),
-}
-NUMBERS = {"max_tokens": (1, 8192, 1), "seed": (0, LARGEST_SEED, 1)}
-WHOLE = ("top_k", "max_tokens", "seed")
 
 
 class ModelSheet(SideSheet):
@@ -71,31 +62,14 @@ class ModelSheet(SideSheet):
         return explain(problem.code, problem.values)
 
     def _draw_controls(self) -> None:
-        items = [self._control(name, "range", *limits) for name, limits in RANGES.items()]
-        items += [self._control(name, "number", *limits) for name, limits in NUMBERS.items()]
-        items.append(self._control("instructions", "text"))
         self.sheet.controls = {
             "title": say("sampling.title"),
-            "items": items,
+            "items": sampling.controls(self.session.settings),
             "reset": say("sampling.reset"),
         }
 
-    def _control(self, name: str, type: str, least=0, most=0, step=0) -> dict:
-        hint = f"sampling.{name}.hint"
-        return {
-            "name": name,
-            "type": type,
-            "label": say(f"sampling.{name}"),
-            "hint": say(hint) if has(hint) else "",
-            "min": least,
-            "max": most,
-            "step": step,
-            "value": self.session.settings.value(name),
-        }
-
     def _set(self, name: str, value: Any) -> None:
-        value = round(value) if name in WHOLE else value
-        self.session.settings = self.session.settings.changed(name, value)
+        self.session.settings = sampling.changed(self.session.settings, name, value)
 
     def _reset(self) -> None:
         self.session.settings = Settings()
