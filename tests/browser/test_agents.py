@@ -54,11 +54,12 @@ def test_a_link_does_nothing_before_somebody_says_so(app_page):
     assert app_page.page.get_by_text("Evil").count() == 0
 
 
-@pytest.mark.parametrize("fragment", ["o1/", "o1/AAAA", "o1/" + "A" * 40_000, "o1/%00", "o1/e30"])
-def test_a_hostile_link_is_refused_in_one_sentence(app_page, fragment):
-    with pytest.raises(AskFailed):
-        app_page.use_link(fragment)
-    app_page.page.locator("[data-key=page-chat]").click()
+def test_a_hostile_link_is_refused_in_one_sentence(app_page):
+    for fragment in ("o1/", "o1/AAAA", "o1/" + "A" * 40_000, "o1/%00", "o1/e30"):
+        with pytest.raises(AskFailed):
+            app_page.use_link(fragment)
+        app_page.page.locator("[data-key=page-chat]").click()
+        app_page.expect("app.sentence")
     assert app_page.ask("What is the capital of France?").text
 
 
