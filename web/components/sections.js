@@ -9,6 +9,7 @@ import { drawAlternatives, drawTokens, TOKENS_STYLE } from "./tokens.js";
 export const SECTIONS_STYLE = `${CONTROLS_STYLE}${TOKENS_STYLE}
   .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 0 28px; }
   .beside > div { min-width: 0; }
+  p:empty { display: none; }
   h3 { font-size: 13px; font-weight: 600; color: var(--muted); margin: 22px 0 6px; }
   p { margin: 0 0 10px; font-size: 15px; }
   p.muted { color: var(--muted); font-size: 14px; }
@@ -220,13 +221,14 @@ function drawPassage({ key, place, text, marked, button }, tell) {
 
 /**
  * A few fields and one button; what was typed leaves them when it is sent.
- * @typedef {{name: string, label: string, type: string, autocomplete: string}} Field
+ * @typedef {{name: string, label: string, type: string, autocomplete: string, optional?: boolean}} Field
  * @param {{name: string, button: string, hint: string, fields: Field[]}} section
  * @param {(message: object) => void} tell
  */
 function drawForm({ name, button, hint, fields }, tell) {
   const inputs = fields.map((field) => make("input", {
-    id: `${name}-${field.name}`, name: field.name, type: field.type, autocomplete: field.autocomplete, required: true,
+    id: `${name}-${field.name}`, name: field.name, type: field.type, autocomplete: field.autocomplete,
+    required: !field.optional,
   }));
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();

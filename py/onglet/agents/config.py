@@ -55,6 +55,16 @@ class Model:
     licence: str
     source: str = "site"
 
+    @classmethod
+    def of_card(cls, card: dict, source: str) -> "Model":
+        """The model that is loaded, by its card (messages.Loaded)."""
+        told = {"name": "name", "architecture": "architecture", "quantization": "quantization"}
+        lines = {
+            field: cleaned(str(card.get(key) or ""))[:120].strip()
+            for field, key in {**told, "licence": "license"}.items()
+        }
+        return cls(**lines, sha256=card["sha256"], file_bytes=card["file_bytes"], source=source)
+
 
 @dataclass(frozen=True)
 class Agent:

@@ -14,7 +14,7 @@ from onglet.agents import thoughts
 from onglet.engine import chat_template
 from onglet.engine.client import Engine, OnProgress
 from onglet.engine.errors import Refused
-from onglet.engine.messages import Done, Sampling, Tokens
+from onglet.engine.messages import Done, Loaded, Sampling, Tokens
 
 LEAST_VARIETY = 0.3  # temperature of an answer that shall differ from the one before
 LARGEST_SEED = 2**31 - 1
@@ -74,10 +74,7 @@ async def answer(
     model = engine.loaded
     if model is None:
         raise Refused("no_model")
-    marks = model.special_tokens
-    prompt = chat_template.render(
-        model.chat_template, messages, bos=marks.get("bos") or "", eos=marks.get("eos") or ""
-    )
+    prompt = prompt_of(model, messages)
     grammar = grammar or form_of(settings.form)
     if grammar and thoughts.begins(prompt):
         prompt += f"\n\n{thoughts.CLOSE}\n\n"  # a form leaves no room for thoughts
@@ -97,6 +94,14 @@ async def answer(
     async with aclosing(words):
         async for word in words:
             yield word
+
+
+def prompt_of(model: Loaded, messages: list[dict]) -> str:
+    """The text that a model reads. Raises Refused: no_chat_template, template_failed."""
+    marks = model.special_tokens
+    return chat_template.render(
+        model.chat_template, messages, bos=marks.get("bos") or "", eos=marks.get("eos") or ""
+    )
 
 
 def form_of(form: dict | None) -> dict | None:

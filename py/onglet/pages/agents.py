@@ -3,7 +3,8 @@ shown whole before anything of it can be used; showing it loads, keeps and runs 
 """
 
 import json
-from dataclasses import asdict, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from onglet import words
@@ -12,7 +13,9 @@ from onglet.agents.config import Agent
 from onglet.agents.tools import PERMISSIONS, known
 from onglet.components import Paper
 from onglet.engine.errors import Refused
+from onglet.sheets.editor import Editor
 from onglet.sheets.side import buttons, plain, text
+from onglet.vault.cases import Cases
 from onglet.vault.notes import Note, Notes
 from onglet.vault.shelf import Kept, Shelf
 from onglet.words import explain, number, say, size
@@ -25,6 +28,15 @@ def view(app: Any) -> Paper:
     return AgentsPage(app).paper
 
 
+@dataclass(frozen=True)
+class Undo:
+    """What was just thrown away, in words, where that is told, and how it comes back."""
+
+    place: str
+    words: str
+    act: Callable[[], Awaitable[None]]
+
+
 class AgentsPage:
     def __init__(self, app: Any):
         self.app = app
@@ -34,11 +46,11 @@ class AgentsPage:
         self.proposed: Agent | None = None  # what a link holds, until somebody decides
         self.as_sent: Agent | None = None  # the same without the permissions changed here
         self.notes: list[Note] = []
-        self.note_deleted: Note | None = None
         self.problem: Refused | None = None
         self.link = ""  # the link that was asked for
         self.link_copied = True
-        self.thrown_away: Agent | None = None
+        self.undoing: Undo | None = None
+        self.editor = Editor(app, self.paper, self.draw)
         self.paper.hear(
             open_link=lambda message: self._open(message["link"]),
             use=lambda _: self._use(self.proposed),
@@ -47,7 +59,12 @@ class AgentsPage:
             dismiss=lambda _: self._propose(None),
             undo=lambda _: app.run(self._undo()),
             delete_note=lambda message: app.run(self._delete_note(message["key"])),
-            undo_note=lambda _: app.run(self._undo_note()),
+            make=lambda _: self._edit(Agent(say("agents.new.name"))),
+            fork=lambda _: app.run(self._fork(self.proposed)),
+            change=lambda _: self._edit(self.proposed, self.proposed),
+            save=lambda _: app.run(self._save()),
+            use_draft=lambda _: self._use(self.editor.draft.agent),
+            leave=lambda _: self._leave(),
             **{
                 f"permit_{each}": lambda message, each=each: self._permit(message["key"], each)
                 for each in PERMISSIONS
@@ -60,6 +77,7 @@ class AgentsPage:
         self.relabel()
 
     def relabel(self) -> None:
+        self.editor.relabel()
         self.paper.labels = {"title": say("agents.heading")}
         self.draw()
 
@@ -83,8 +101,9 @@ class AgentsPage:
             self._propose(agent)
 
     def _propose(self, agent: Agent | None) -> None:
-        self.proposed, self.problem, self.link, self.thrown_away = agent, None, "", None
-        self.as_sent, self.note_deleted = agent, None
+        self.editor.close()
+        self.proposed, self.problem, self.link, self.undoing = agent, None, "", None
+        self.as_sent = agent
         self.draw()
         self.paper.tell("focus")
 
@@ -120,14 +139,14 @@ class AgentsPage:
 
     async def _delete_note(self, id: str) -> None:
         if notes := self._notes():
-            self.note_deleted = next((note for note in self.notes if note.id == id), None)
             await notes.delete(id)
+            self.undoing = Undo("notes", say("notes.deleted"), lambda: notes.restore(id))
             await self._read()
 
-    async def _undo_note(self) -> None:
-        if (note := self.note_deleted) and (notes := self._notes()):
-            self.note_deleted = None
-            await notes.restore(note.id)
+    async def _undo(self) -> None:
+        if undoing := self.undoing:
+            self.undoing = None
+            await undoing.act()
             await self._read()
 
     async def _read(self) -> None:
@@ -153,21 +172,68 @@ class AgentsPage:
         if shelf := self._shelf():
             await shelf.delete(agent.hash)
             self._propose(None)
-            self.thrown_away = agent
+            told = say("agents.deleted", name=agent.name)
+            self.undoing = Undo("agents", told, lambda: shelf.restore(agent.hash))
             await self._read()
 
-    async def _undo(self) -> None:
-        if (agent := self.thrown_away) and (shelf := self._shelf()):
-            self.thrown_away = None
-            await shelf.restore(agent.hash)
-            await self._read()
+    # What is changed
+
+    def _edit(self, agent: Agent, replaces: Agent | None = None) -> None:
+        self._propose(None)
+        self.editor.open(agent, replaces)
+        self.draw()
+
+    async def _fork(self, agent: Agent) -> None:
+        """A copy to change, which names its parent and begins with its cases."""
+        fork = agent.forked()
+        if store := self.editor.bench.store:
+            await store.copy(agent.hash, fork.hash)
+        self._edit(fork)
+
+    def _leave(self) -> None:
+        """Back to the list; what was typed can be brought back."""
+        draft, replaces = self.editor.draft, self.editor.replaces
+        self._propose(None)
+        if draft.changed:
+
+            async def come_back() -> None:
+                self.editor.come_back(draft, replaces)
+
+            told = say("agents.edit.left", name=draft.agent.name)
+            self.undoing = Undo("agents", told, come_back)
+            self.draw()
+
+    async def _save(self) -> None:
+        """Keeps the draft, in the place of what it was made from if that is a kept one."""
+        editor, shelf = self.editor, self._shelf()
+        draft, before = editor.draft, editor.replaces
+        if not shelf or draft.problem:
+            return
+        agent = draft.agent
+        await shelf.add(Kept(agent.hash, agent.canonical()))
+        if before and before != agent:
+            await shelf.delete(before.hash)
+        await Cases(shelf.store).move(draft.begun.hash, agent.hash)
+        self._propose(agent)
+        await self._read()
 
     # What is shown
 
     def draw(self) -> None:
-        told = [*self._problem(), *(self._proposal() if self.proposed else self._lists())]
+        told = [*self._problem(), *self._body()]
         if told != self.paper.sections:
             self.paper.sections = told
+
+    def _body(self) -> list[dict]:
+        if self.editor.draft:
+            return self.editor.sections()
+        return self._proposal() if self.proposed else self._lists()
+
+    def _undo_offer(self, place: str) -> list[dict]:
+        undoing = self.undoing
+        if not undoing or undoing.place != place:
+            return []
+        return [{"kind": "text", "text": undoing.words, "look": ""}, plain(undo="chat.undo")]
 
     def _problem(self) -> list[dict]:
         if not self.problem:
@@ -176,9 +242,7 @@ class AgentsPage:
         return [{"kind": "text", "text": words_, "look": "problem"}]
 
     def _lists(self) -> list[dict]:
-        told = [text("agents.meaning")]
-        if self.thrown_away:
-            told += [text("agents.deleted", name=self.thrown_away.name), plain(undo="chat.undo")]
+        told = [text("agents.meaning"), *self._undo_offer("agents"), plain(make="agents.new")]
         if self.kept:
             told += [title("agents.kept"), *self._entries("kept", self.kept)]
         told += [title("agents.gallery")]
@@ -190,13 +254,12 @@ class AgentsPage:
 
     def _note_list(self) -> list[dict]:
         """What tools wrote down: seen, and thrown away one by one."""
-        if not self.notes and not self.note_deleted:
+        offer = self._undo_offer("notes")
+        if not self.notes and not offer:
             return []
         delete = [{"name": "delete_note", "label": say("notes.delete"), "main": False}]
         items = [item(note.id, note.text, "", delete) for note in self.notes]
-        told = [title("notes.title"), text("notes.meaning", "muted")]
-        if self.note_deleted:
-            told += [text("notes.deleted"), plain(undo_note="chat.undo")]
+        told = [title("notes.title"), text("notes.meaning", "muted"), *offer]
         return [*told, {"kind": "items", "items": items}] if items else told
 
     def _entries(self, where: str, agents: list[Agent]) -> list[dict]:
@@ -231,7 +294,10 @@ class AgentsPage:
         choice = {"use": "agents.use"}
         if self._shelf() and not here:
             choice |= {"keep": "agents.keep"}
-        told.append(buttons(**choice, share="agents.share", dismiss="agents.back"))
+        choice |= {"change": "agents.edit"} if here else {}
+        told.append(
+            buttons(**choice, fork="agents.fork", share="agents.share", dismiss="agents.back")
+        )
         if here:
             self.paper.hear(delete=lambda _: self.app.run(self._delete(agent)))
             told.append(plain(delete="agents.delete"))

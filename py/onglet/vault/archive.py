@@ -18,6 +18,8 @@ TABLES = {
     "turn": ("id", "conversation", "parent", "question", "answer", "state", "created", "ended"),
     "agent": ("id", "document", "created", "deleted"),
     "note": ("id", "text", "created", "deleted"),
+    "bench_case": ("id", "subject", "question", "expected", "created", "deleted"),
+    "trial": ("id", "bench_case", "subject", "model", "answer", "held", "created"),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "created": (int, float),
@@ -27,9 +29,11 @@ TYPES: dict[str, tuple[type, ...]] = {
     "parent": (str, type(None)),
     "shown": (str, type(None)),
     "agent": (str, type(None)),
+    "held": (int, type(None)),
 }
-ORDER = {"folder": "id", "conversation": "id", "turn": "number", "agent": "id", "note": "id"}
-WITH_AGENTS, WITH_NOTES = 2, 3  # the versions of the tables from which on there are such
+ORDER = dict.fromkeys(TABLES, "id") | {"turn": "number"}
+# The version of the tables from which on there are such.
+SINCE = {"agent": 2, "note": 3, "bench_case": 5, "trial": 5}
 CHUNK = 400  # rows a statement
 STATES = ("waiting", "writing", "done")
 
@@ -69,10 +73,11 @@ def checked(text: str) -> dict[str, list[list]]:
     if whole["version"] > VERSION:
         raise Refused("newer_file")
     rows = whole.get("rows")
-    if whole["version"] < WITH_AGENTS:
+    if whole["version"] < SINCE["agent"]:
         rows = before_agents(rows)
-    if whole["version"] < WITH_NOTES:
-        rows = before_notes(rows)
+    for table, version in SINCE.items():
+        if whole["version"] < version:
+            rows = before(table, rows)
     if not isinstance(rows, dict) or set(rows) != set(TABLES):
         raise Refused("damaged_file")
     for table, names in TABLES.items():
@@ -84,23 +89,25 @@ def checked(text: str) -> dict[str, list[list]]:
         raise Refused("damaged_file")
     if not all(row[2] in folders for row in rows["conversation"]):
         raise Refused("damaged_file")
+    cases = {row[0] for row in rows["bench_case"]}
+    if not all(row[1] in cases for row in rows["trial"]):
+        raise Refused("damaged_file")
     return rows
 
 
-def before_notes(rows: Any) -> Any:
-    """The rows of a file from before there were notes, as they would be now."""
-    if not isinstance(rows, dict) or "note" in rows:
+def before(table: str, rows: Any) -> Any:
+    """The rows of a file from before there was a table, as they would be now."""
+    if not isinstance(rows, dict) or table in rows:
         return None
-    return {**rows, "note": []}
+    return {**rows, table: []}
 
 
 def before_agents(rows: Any) -> Any:
-    """The rows of a file from before there were agents, as they would be now."""
-    if not isinstance(rows, dict) or not isinstance(rows.get("conversation"), list):
-        return rows
-    if "agent" in rows or not all(isinstance(row, list) for row in rows["conversation"]):
+    """The rows of a file from before conversations named an agent, as they would be now."""
+    talks = rows.get("conversation") if isinstance(rows, dict) else None
+    if not isinstance(talks, list) or not all(isinstance(row, list) for row in talks):
         return None
-    return {**rows, "conversation": [[*row, None] for row in rows["conversation"]], "agent": []}
+    return {**rows, "conversation": [[*row, None] for row in talks]}
 
 
 def fits(row: Any, names: tuple[str, ...]) -> bool:
@@ -138,6 +145,8 @@ def is_step(step: Any) -> bool:
 NEWER = {
     "agent": "ON CONFLICT (id) DO NOTHING",
     "note": "ON CONFLICT (id) DO NOTHING",
+    "bench_case": "ON CONFLICT (id) DO NOTHING",
+    "trial": "ON CONFLICT (id) DO NOTHING",
     "folder": "ON CONFLICT (id) DO NOTHING",
     "conversation": """ON CONFLICT (id) DO UPDATE SET title = excluded.title,
         folder = excluded.folder, changed = excluded.changed, shown = excluded.shown,

@@ -82,6 +82,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
                 VALUES ('delete', old.number, old.headings, old.text);
         END""",
     ),
+    (
+        """CREATE TABLE bench_case (  -- what an agent is tried with
+            id TEXT PRIMARY KEY, subject TEXT NOT NULL,  -- the agent's hash
+            question TEXT NOT NULL, expected TEXT NOT NULL,
+            created REAL NOT NULL, deleted REAL) STRICT""",
+        "CREATE INDEX case_of ON bench_case (subject)",
+        """CREATE TABLE trial (
+            id TEXT PRIMARY KEY,
+            bench_case TEXT NOT NULL REFERENCES bench_case(id) ON DELETE CASCADE,
+            subject TEXT NOT NULL, -- the hash of what answered then
+            model TEXT NOT NULL, answer TEXT NOT NULL,
+            held INTEGER,          -- whether it held what it had to; null: nothing was asked of it
+            created REAL NOT NULL) STRICT""",
+        "CREATE INDEX trial_of ON trial (bench_case, created)",
+    ),
 )
 VERSION = len(MIGRATIONS)
 
