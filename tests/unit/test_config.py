@@ -45,11 +45,20 @@ def test_the_hash_depends_on_every_field():
     others = {
         "name": "Other", "purpose": "", "instructions": "", "language": "fr", "model": None,
         "sampling": Sampling(seed=7), "max_tokens": 100, "tools": (), "openings": (), "form": None,
-        "parent": "ab" * 32,
+        "parent": "ab" * 32, "charter": "Keeps to the subject.",
     }  # fmt: skip
     assert set(others) == {each.name for each in fields(Agent)}
     hashes = {replace(AGENT, **{name: value}).hash for name, value in others.items()}
     assert len(hashes | {AGENT.hash}) == len(others) + 1
+
+
+def test_an_optional_field_is_written_only_if_it_holds_something():
+    assert "charter" not in AGENT.document()
+    promised = replace(AGENT, charter="Keeps to the subject.")
+    assert checked(promised.document()) == promised
+    assert difference(AGENT, promised) == [("charter", "", "Keeps to the subject.")]
+    with pytest.raises(Refused):
+        checked(AGENT.document() | {"charter": ""})
 
 
 def test_a_fork_names_its_parent_and_differs_in_nothing_yet():
@@ -116,7 +125,9 @@ def test_the_door_bounds_each_number_of_the_sampling(name):
             checked(document)
 
 
-@pytest.mark.parametrize("missing", [each.name for each in fields(Agent)])
+@pytest.mark.parametrize(
+    "missing", [each.name for each in fields(Agent) if each.name not in config.OPTIONAL]
+)
 def test_the_door_wants_every_field(missing):
     document = AGENT.document()
     del document[missing]

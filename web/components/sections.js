@@ -47,6 +47,7 @@ export const SECTIONS_STYLE = `${CONTROLS_STYLE}${TOKENS_STYLE}
   .plot .bar { margin: 0; }
   li code { font: 13px/1.5 ui-monospace, monospace; color: var(--muted); display: block; overflow-wrap: anywhere; }
   .proved li { margin-bottom: 8px; }
+  svg.dots { display: block; width: min(320px, 100%); background: #fff; fill: #000; margin: 0 0 14px; border-radius: 10px; }
   figure.columns { margin: 0 0 16px; }
   .columns svg { display: block; width: 100%; height: 160px; border-bottom: 1px solid var(--edge); }
   .columns figcaption { font-size: 14px; color: var(--muted); margin: 8px 0; }
@@ -107,6 +108,24 @@ function drawColumns(label, columns) {
   return picture;
 }
 
+/**
+ * A code for cameras: dark dots on white in any theme, as readers want it, in one path.
+ * @param {string} label @param {string[]} rows a letter 1 for each dark dot
+ */
+function drawDots(label, rows) {
+  const picture = document.createElementNS(SVG, "svg");
+  const dark = document.createElementNS(SVG, "path");
+  const runs = rows.flatMap((row, y) =>
+    [...row.matchAll(/1+/g)].map(({ index, 0: { length } }) => `M${index} ${y}h${length}v1h-${length}z`));
+  set(dark, "d", runs.join(""));
+  for (const [name, value] of Object.entries({
+    viewBox: `0 0 ${rows.length} ${rows.length}`, role: "img", "aria-label": label, class: "dots",
+    "shape-rendering": "crispEdges",
+  })) set(picture, name, value);
+  picture.append(dark);
+  return picture;
+}
+
 /** @type {Record<string, (section: any, tell: (message: object) => void) => Node>} */
 const DRAW = {
   title: ({ text }) => make("h3", {}, text),
@@ -163,6 +182,7 @@ const DRAW = {
         onclick: () => tell({ kind: name }),
       }, label)),
   ),
+  dots: ({ label, rows }) => drawDots(label, rows),
   form: drawForm,
   controls: drawControls,
   tokens: drawTokens,

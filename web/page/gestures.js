@@ -58,7 +58,7 @@ let link = "";
 /** A link to an agent leaves the address as soon as it was seen; the page of agents takes it. */
 function keepLink() {
   const text = location.hash.slice(1);
-  if (!text.startsWith("o1/")) return;
+  if (!/^o1e?\//.test(text)) return;
   link = text.slice(0, LONGEST_LINK);
   history.replaceState(history.state, "", "#agents");
 }

@@ -88,6 +88,7 @@ export class StoreHost {
       pick_sealed_file: () => this.#pick(),
       unseal_file: (/** @type {{passphrase: string}} */ { passphrase }) =>
         this.ask({ kind: "unseal", file: this.picked, passphrase }),
+      pick_agent_file: pickAgentFile,
       persist: async () => Boolean(await navigator.storage?.persist?.()),
       keep_place: async (/** @type {{value: string}} */ { value }) => place(value),
       recall_place: async () => place(),
@@ -102,16 +103,29 @@ export class StoreHost {
     return { value: value.size };
   }
 
-  /** Asks the person for a file, within a few seconds of a click. */
   async #pick() {
-    const input = Object.assign(document.createElement("input"), { type: "file", accept: PICKED });
-    this.picked = await new Promise((resolve) => {
-      input.onchange = () => resolve(input.files?.[0] ?? null);
-      input.oncancel = () => resolve(null);
-      input.click();
-    });
+    this.picked = await pickFile();
     return this.picked && { name: this.picked.name, bytes: this.picked.size };
   }
+}
+
+/** Asks the person for a file, within a few seconds of a click. @returns {Promise<File | null>} */
+function pickFile() {
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: PICKED });
+  return new Promise((resolve) => {
+    input.onchange = () => resolve(input.files?.[0] ?? null);
+    input.oncancel = () => resolve(null);
+    input.click();
+  });
+}
+
+const LONGEST_AGENT = 256 << 10; // bytes of a file that may hold an agent
+
+/** The text of a file that the person picks, "" of one that is too long to be an agent; null: none. */
+async function pickAgentFile() {
+  const file = await pickFile();
+  if (!file) return null;
+  return { name: file.name, text: file.size > LONGEST_AGENT ? "" : await file.text() };
 }
 
 /** Where this tab is: outlives a reload and a crash, not the tab. @param {string} [value] */

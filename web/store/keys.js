@@ -9,12 +9,12 @@
 import "../vendor/argon2/argon2.umd.min.js";
 import { Failure } from "../files/failure.js";
 
-const LEAST_PASSPHRASE = 8; // characters
+export const LEAST_PASSPHRASE = 8; // characters
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const SALT_BYTES = 16;
-const ARGON = { name: "argon2id", memory: 64 * 1024, iterations: 3, parallelism: 1 };
-const PBKDF2 = { name: "pbkdf2", iterations: 600_000 };
+export const ARGON = { name: "argon2id", memory: 64 * 1024, iterations: 3, parallelism: 1 };
+export const PBKDF2 = { name: "pbkdf2", iterations: 600_000 };
 /** What is accepted on reading: neither a lure to weak keys nor one that eats all memory. */
 const RANGES = {
   argon2id: { memory: [19 * 1024, 256 * 1024], iterations: [2, 10], parallelism: [1, 4] },
@@ -100,7 +100,7 @@ async function wrap(key, wrapping, beside) {
 }
 
 /** @param {string} passphrase @param {Derivation} derivation */
-async function derive(passphrase, derivation) {
+export async function derive(passphrase, derivation) {
   const secret = new TextEncoder().encode(passphrase.normalize("NFC"));
   const made = derivation.name === "argon2id" ? await argon2(secret, derivation) : await pbkdf2(secret, derivation);
   return importKey(made);

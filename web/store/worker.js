@@ -5,6 +5,7 @@
  */
 import { Failure } from "../files/failure.js";
 import { seal, unseal } from "./sealed_file.js";
+import { sealLink, unsealLink } from "./sealed_link.js";
 import { Vault } from "./vault.js";
 
 const LOCK = "onglet-store";
@@ -101,6 +102,8 @@ const ACTS = {
   usage: () => vault.usage(),
   seal: ({ text, passphrase }) => seal(text, passphrase),
   unseal: ({ file, passphrase }) => unseal(file, passphrase),
+  seal_link: ({ letters, passphrase }) => sealLink(letters, passphrase),
+  unseal_link: ({ closed, key, passphrase }) => unsealLink(closed, { key, passphrase }),
 };
 
 function turned(/** @type {void} */ _) {

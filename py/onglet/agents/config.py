@@ -70,7 +70,8 @@ class Model:
 class Agent:
     """`tools`: name@version of those it may ask for, with `:free`, `:ask` or `:never` where that is
     not the tool's own permission. `parent`: the hash of the agent that it was forked from.
-    `form`: a JSON schema its answers keep.
+    `form`: a JSON schema its answers keep. `charter`: what its maker promises of it; people read
+    it, the model does not.
     """
 
     name: str = field(metadata={"kind": "line", "least": 1, "most": 60})
@@ -85,11 +86,13 @@ class Agent:
         default=(), metadata={"kind": "lines", "most": 6, "each": 200}
     )
     form: dict | None = field(default=None, metadata={"kind": "form"})
+    charter: str = field(default="", metadata={"kind": "text", "most": 2000, "optional": True})
     parent: str | None = field(default=None, metadata={"kind": "hash"})
 
     def document(self) -> dict:
-        """As plain data, every field of it."""
-        return {"onglet": KIND, "format": FORMAT, **plain(asdict(self))}
+        """As plain data: every field of it, those that are optional only if they hold something."""
+        told = {name: each for name, each in asdict(self).items() if each or name not in OPTIONAL}
+        return {"onglet": KIND, "format": FORMAT, **plain(told)}
 
     def canonical(self) -> str:
         """The one way in which this agent is written: keys sorted, whole numbers bare."""
@@ -123,6 +126,10 @@ class Agent:
     def forked(self) -> "Agent":
         """A copy to change, that names where it comes from."""
         return replace(self, parent=self.hash)
+
+
+# Left out of a document while they hold nothing: what was written before them stays as it is.
+OPTIONAL = {each.name: each.default for each in fields(Agent) if each.metadata.get("optional")}
 
 
 def written(document: Any) -> str:
@@ -159,7 +166,9 @@ def checked(document: Any) -> Agent:
             raise bad("format")
     values = {}
     for name, each in known.items():
-        if name not in document:
+        if name in OPTIONAL and name not in document:
+            continue
+        if name not in document or (name in OPTIONAL and not document[name]):
             raise bad(name)
         values[name] = CHECKS[each.metadata["kind"]](name, document[name], each.metadata)
     return Agent(**values)
@@ -295,7 +304,7 @@ CHECKS: dict[str, Callable[[str, Any, Any], Any]] = {
 
 def difference(before: Agent, after: Agent) -> list[tuple[str, Any, Any]]:
     """(field, before, after) of each field in which two agents differ; their parents aside."""
-    one, other = before.document(), after.document()
+    one, other = ({**OPTIONAL, **each.document()} for each in (before, after))
     return [
         (name, one[name], other[name])
         for name in one

@@ -116,8 +116,11 @@ class Draft:
     def set(self, name: str, typed: Any) -> None:
         """Takes what a person put into a field."""
         top, _, part = name.partition(".")
-        kinds = {each.name: each.metadata["kind"] for each in fields(Agent)}
-        self._document[top] = TAKEN[kinds[top]](self, self._document[top], part, typed)
+        bounds = next(each.metadata for each in fields(Agent) if each.name == top)
+        value = TAKEN[bounds["kind"]](self, self._document.get(top), part, typed)
+        self._document[top] = value
+        if top in config.OPTIONAL and not value:
+            del self._document[top]
         try:
             self.agent = config.checked(self._document)
             self.problem, self.wrong = None, ""

@@ -1,5 +1,6 @@
-"""An agent as a link, and back: `o1/` and base64url of the deflated canonical form. Nothing here
-loads or runs what a link says; `config.checked` is behind this door.
+"""An agent as a link, and back: `o1/` and base64url of the deflated canonical form; `o1e/` and the
+same encrypted, with its key behind a dot unless a passphrase opens it. Nothing here encrypts, loads
+or runs what a link says; `config.checked` is behind this door.
 """
 
 import base64
@@ -7,11 +8,12 @@ import binascii
 import json
 import re
 import zlib
+from dataclasses import dataclass
 
 from onglet.agents.config import Agent, checked
 from onglet.engine.errors import Refused
 
-PLAIN = "o1/"
+PLAIN, SEALED = "o1/", "o1e/"
 MOST_IN = 32 << 10  # characters of a link
 MOST_OUT = 256 << 10  # bytes that it may unpack to
 DEEPEST = 12
@@ -22,6 +24,30 @@ MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 def link(agent: Agent) -> str:
     """The fragment (without #) that stands for an agent."""
     return PLAIN + packed(agent.canonical())
+
+
+@dataclass(frozen=True)
+class Closed:
+    """An encrypted link; without `key` a passphrase opens it. Base64url both."""
+
+    letters: str
+    key: str | None
+
+    def fragment(self) -> str:
+        return SEALED + self.letters + (f".{self.key}" if self.key else "")
+
+
+def closed(fragment: str) -> Closed | None:
+    """The parts of an encrypted link, None if it is another one. Raises Refused: bad_link,
+    long_link."""
+    if not fragment.startswith(SEALED):
+        return None
+    if len(fragment) > MOST_IN:
+        raise Refused("long_link", most=MOST_IN)
+    letters, dot, key = fragment.removeprefix(SEALED).partition(".")
+    for each in (letters, *([key] if dot else [])):
+        from_letters(each)
+    return Closed(letters, key if dot else None)
 
 
 def packed(text: str) -> str:

@@ -14,7 +14,8 @@ from onglet.agents.tools import PERMISSIONS, known
 from onglet.components import Paper
 from onglet.engine.errors import Refused
 from onglet.sheets.editor import Editor
-from onglet.sheets.side import buttons, plain, text
+from onglet.sheets.share import Share
+from onglet.sheets.side import buttons, form, plain, text
 from onglet.vault.cases import Cases
 from onglet.vault.notes import Note, Notes
 from onglet.vault.shelf import Kept, Shelf
@@ -47,15 +48,16 @@ class AgentsPage:
         self.as_sent: Agent | None = None  # the same without the permissions changed here
         self.notes: list[Note] = []
         self.problem: Refused | None = None
-        self.link = ""  # the link that was asked for
-        self.link_copied = True
+        self.closed: links.Closed | None = None  # a link that waits for its passphrase
         self.undoing: Undo | None = None
         self.editor = Editor(app, self.paper, self.draw)
+        self.share = Share(app, self.paper, self.draw)
         self.paper.hear(
-            open_link=lambda message: self._open(message["link"]),
+            open_link=lambda message: app.run(self._open(message["link"])),
+            open_closed=lambda message: app.run(self._open_closed(message["passphrase"])),
+            open_agent_file=lambda _: app.run(self._show(self.share.picked())),
             use=lambda _: self._use(self.proposed),
             keep=lambda _: app.run(self._keep()),
-            share=lambda _: app.run(self._share(self.proposed)),
             dismiss=lambda _: self._propose(None),
             undo=lambda _: app.run(self._undo()),
             delete_note=lambda message: app.run(self._delete_note(message["key"])),
@@ -86,24 +88,50 @@ class AgentsPage:
     async def _look(self) -> None:
         """Takes the link that the address held, if it held one."""
         if fragment := await self.app.bridge.call("take_link"):
-            self._open(fragment)
+            await self._open(fragment)
         await self._read()
 
-    def _open(self, address: str) -> None:
-        """Shows what a link proposes, or why it cannot be read."""
+    async def _open(self, address: str) -> None:
+        """Shows what a link proposes, or why it cannot be read; asks for its passphrase first."""
+        fragment = address.strip().rpartition("#")[2]
         try:
-            agent = links.opened(address.strip().rpartition("#")[2])
+            closed = links.closed(fragment)
+            agent = None if closed else links.opened(fragment)
         except Refused as refused:
-            self._propose(None)
-            self.problem = refused
+            self._refuse(refused)
+            return
+        if closed and closed.key:
+            await self._show(self.share.opened(closed))
+            return
+        self._propose(agent)
+        self.closed = closed
+        self.draw()
+
+    async def _open_closed(self, passphrase: str) -> None:
+        closed = self.closed
+        await self._show(self.share.opened(closed, passphrase))
+        if not self.proposed:
+            self.closed = closed  # to try again
             self.draw()
-        else:
-            self._propose(agent)
+
+    async def _show(self, coming: Awaitable[Agent | None]) -> None:
+        """Shows an agent that is still being read."""
+        try:
+            if agent := await coming:
+                self._propose(agent)
+        except Refused as refused:
+            self._refuse(refused)
+
+    def _refuse(self, refused: Refused) -> None:
+        self._propose(None)
+        self.problem = refused
+        self.draw()
 
     def _propose(self, agent: Agent | None) -> None:
         self.editor.close()
-        self.proposed, self.problem, self.link, self.undoing = agent, None, "", None
+        self.proposed, self.problem, self.closed, self.undoing = agent, None, None, None
         self.as_sent = agent
+        self.share.begin(agent)
         self.draw()
         self.paper.tell("focus")
 
@@ -112,20 +140,14 @@ class AgentsPage:
         sent = self.as_sent
         changed = replace(self.proposed.permitting(tool, permission), parent=sent.hash)
         same = changed.permissions() == sent.permissions()
-        self.proposed, self.link = sent if same else changed, ""
+        self.proposed = sent if same else changed
+        self.share.begin(self.proposed)
         self.draw()
 
     def _use(self, agent: Agent | None) -> None:
         if agent:
             self.session.use_agent(agent)
             self.app.go_to("chat")
-
-    async def _share(self, agent: Agent | None) -> None:
-        if agent:
-            base = await self.app.bridge.call("address")
-            self.link = f"{base}#{links.link(agent)}"
-            self.link_copied = await self.app.bridge.call("copy_text", text=self.link)
-            self.draw()
 
     # What is kept
 
@@ -227,6 +249,9 @@ class AgentsPage:
     def _body(self) -> list[dict]:
         if self.editor.draft:
             return self.editor.sections()
+        if self.closed:
+            how = form("open_closed", "passphrase", button="agents.open", hint="agents.safe")
+            return [text("agents.closed"), how, plain(dismiss="agents.back")]
         return self._proposal() if self.proposed else self._lists()
 
     def _undo_offer(self, place: str) -> list[dict]:
@@ -249,8 +274,9 @@ class AgentsPage:
         told += self._entries("made", gallery.agents(words.spoken()))
         told += self._note_list()
         field = {"name": "link", "label": say("agents.link"), "type": "text", "autocomplete": "off"}
-        form = {"kind": "form", "name": "open_link", "button": say("agents.open")}
-        return [*told, title("agents.got"), {**form, "hint": say("agents.safe"), "fields": [field]}]
+        got = {"kind": "form", "name": "open_link", "button": say("agents.open")}
+        told += [title("agents.got"), {**got, "hint": say("agents.safe"), "fields": [field]}]
+        return [*told, plain(open_agent_file="agents.open_file")]
 
     def _note_list(self) -> list[dict]:
         """What tools wrote down: seen, and thrown away one by one."""
@@ -284,6 +310,9 @@ class AgentsPage:
         told = [title_of(agent.name), text("agents.here" if here else "agents.before", "muted")]
         told += [{"kind": "rows", "rows": self._facts(agent)}, title("agents.instructions")]
         told += [{"kind": "text", "text": agent.instructions or say("agents.none"), "look": "full"}]
+        if agent.charter:
+            told += [title("agents.charter"), text("agents.charter.meaning", "muted")]
+            told += [{"kind": "text", "text": agent.charter, "look": "full"}]
         if agent.openings:
             told += [title("agents.openings"), {"kind": "list", "items": list(agent.openings)}]
         if agent.form:
@@ -295,17 +324,11 @@ class AgentsPage:
         if self._shelf() and not here:
             choice |= {"keep": "agents.keep"}
         choice |= {"change": "agents.edit"} if here else {}
-        told.append(
-            buttons(**choice, fork="agents.fork", share="agents.share", dismiss="agents.back")
-        )
+        told.append(buttons(**choice, fork="agents.fork", dismiss="agents.back"))
         if here:
             self.paper.hear(delete=lambda _: self.app.run(self._delete(agent)))
             told.append(plain(delete="agents.delete"))
-        if self.link:
-            copied = "agents.copied" if self.link_copied else "agents.copy_it"
-            told += [text(copied, "muted", count=len(self.link))]
-            told += [{"kind": "text", "text": self.link, "look": "code"}]
-        return told
+        return [*told, *self.share.sections()]
 
     def _facts(self, agent: Agent) -> list[list[str]]:
         numbers = {**asdict(agent.sampling), "max_tokens": agent.max_tokens}
@@ -327,9 +350,23 @@ class AgentsPage:
             rows.insert(2, [say("agents.model.hash"), agent.model.sha256, "code"])
         if agent.language:
             rows.append([say("agents.language"), words.TABLES[agent.language]["language.name"], ""])
-        if agent.parent:
-            rows.append([say("agents.parent"), agent.parent, "code"])
+        rows += [[say("agents.parent"), each, "code"] for each in self._lineage(agent)]
         return rows
+
+    def _here(self) -> dict[str, Agent]:
+        """Every agent that is known here, by its hash."""
+        listed = [*self.kept, *gallery.agents("en"), *gallery.agents("fr")]
+        listed += [self.as_sent] if self.as_sent else []
+        return {each.hash: each for each in listed}
+
+    def _lineage(self, agent: Agent) -> list[str]:
+        """What an agent was forked from, and that in turn, as far as it is known here."""
+        here, found = self._here(), []
+        while agent and agent.parent and agent.parent not in found:
+            found.append(agent.parent)
+            agent = here.get(agent.parent)
+        names = {each: here[each].name for each in found if each in here}
+        return [f"{names[each]} · {each}" if each in names else each for each in found]
 
     def _tools(self, agent: Agent) -> list[dict]:
         """Each tool with its permission, and what else it could be."""
@@ -358,8 +395,7 @@ class AgentsPage:
 
     def _changes(self, agent: Agent) -> list[dict]:
         """How it differs from its parent, where that one is here."""
-        here = [*self.kept, self.as_sent, *gallery.agents("en"), *gallery.agents("fr")]
-        parent = next((each for each in here if each.hash == agent.parent), None)
+        parent = self._here().get(agent.parent)
         if not parent:
             return []
         rows = [
