@@ -13,7 +13,7 @@ from onglet.engine.errors import Refused
 
 
 async def asks(tab, agent, question, **how):
-    task = asyncio.ensure_future(single.said(tab.session.engine, agent, question, **how))
+    task = asyncio.ensure_future(single.said(tab.session.model.engine, agent, question, **how))
     await settle()
     return task
 

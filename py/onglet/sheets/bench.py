@@ -43,8 +43,8 @@ class Bench:
 
     @property
     def store(self) -> Cases | None:
-        keeper = self.session.keeper
-        return Cases(keeper.store) if keeper.history and keeper.store else None
+        store = self.session.keeper.open_store
+        return Cases(store) if store else None
 
     async def open(self, subject: str) -> None:
         self.stop()
@@ -104,8 +104,8 @@ class Bench:
             self.redraw()
 
     async def _try(self, case: Case) -> Trial:
-        engine, agent = self.session.engine, self.agent
-        said = await single.said(engine, agent, case.question, Notes(self.session.keeper.store))
+        engine, agent = self.session.model.engine, self.agent
+        said = await single.said(engine, agent, case.question, Notes(self.store.store))
         name = str(engine.loaded.card.get("name") or "") if engine.loaded else ""
         held = case.expected.casefold() in said.text.casefold() if case.expected else None
         return Trial(agent.hash, name, said.text, held, time.time())

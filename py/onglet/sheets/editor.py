@@ -43,7 +43,7 @@ class Editor:
     """`replaces`: the kept agent that the draft will take the place of, None for a new one."""
 
     def __init__(self, app: Any, paper: Paper, redraw: Callable[[], None]):
-        self.app, self.session, self.redraw = app, app.session, redraw
+        self.app, self.redraw = app, redraw
         self.draft: Draft | None = None
         self.replaces: Agent | None = None
         self.preview: Preview | Refused | None = None
@@ -51,7 +51,8 @@ class Editor:
         self._controls: list[dict] = []
         self._turn = 0  # of the previews: only the last one is shown
         paper.hear(set=lambda message: self._set(message["name"], message["value"]))
-        self.session.on("model", lambda _: self._measure_later())
+        self.model = app.session.model
+        self.model.on("changed", lambda _: self._measure_later())
 
     def open(self, agent: Agent, replaces: Agent | None = None) -> None:
         self.come_back(Draft(agent, self._loaded()), replaces)
@@ -73,10 +74,10 @@ class Editor:
             self._controls = [control(field) for field in self.draft.form()]
 
     def _loaded(self) -> Model | None:
-        loaded = self.session.loaded
+        loaded = self.model.loaded
         if not loaded or "sha256" not in loaded.card:
             return None
-        return Model.of_card(loaded.card, "site" if self.session.is_site_model else "")
+        return Model.of_card(loaded.card, "site" if self.model.is_site_model else "")
 
     def _set(self, name: str, value: Any) -> None:
         if self.draft:
@@ -104,7 +105,7 @@ class Editor:
 
     async def _previewed(self, agent: Agent) -> Preview:
         """Raises Refused: no_model, what a chat template says, or the engine."""
-        engine = self.session.engine
+        engine = self.model.engine
         if not engine or not engine.loaded:
             raise Refused("no_model")
         question = agent.openings[0] if agent.openings else say("agents.edit.question")

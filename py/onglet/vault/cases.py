@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onglet.vault.store import Store
+from onglet.vault.rows import Rows
 
 LISTED = 200  # cases of an agent
 TRIALS = 20  # of a case, the newest
@@ -33,11 +33,8 @@ class Case:
     trials: Sequence[Trial] = ()  # the newest first
 
 
-class Cases:
-    """Raises what its store raises."""
-
-    def __init__(self, store: Store):
-        self.store = store
+class Cases(Rows):
+    table = "bench_case"
 
     async def of(self, agent: str) -> list[Case]:
         """The cases of an agent, the oldest first, each with its trials."""
@@ -58,13 +55,6 @@ class Cases:
         sql = """INSERT INTO bench_case (id, subject, question, expected, created)
             VALUES (?, ?, ?, ?, ?)"""
         await self.store.write([sql, secrets.token_hex(8), agent, question, expected, time.time()])
-
-    async def delete(self, id: str) -> None:
-        """Throws a case away; `restore` brings it back."""
-        await self.store.write(["UPDATE bench_case SET deleted = ? WHERE id = ?", time.time(), id])
-
-    async def restore(self, id: str) -> None:
-        await self.store.write(["UPDATE bench_case SET deleted = NULL WHERE id = ?", id])
 
     async def tried(self, case: str, trial: Trial) -> None:
         """Keeps a trial; of each case the newest stay."""
