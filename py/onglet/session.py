@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
-from onglet.agents import gallery, grounding, loop, steps
+from onglet.agents import grounding, loop, steps, trust
 from onglet.agents.config import Agent
 from onglet.agents.conversation import (
     CHOOSING,
@@ -300,14 +300,14 @@ class Session:
             self._permission = None
 
     def _hands(self, conversation: Conversation) -> steps.Hands | None:
-        """The tools that may be used in a conversation. Once it holds text of others (a tool's
-        result, an agent that came by a link), tools that write ask in any case."""
+        """The tools that may be used in a conversation. Once it holds text of others, tools that
+        write ask in any case."""
         agent = conversation.agent
         permissions = agent.permissions() if agent else {}
         tools = tuple(self.tools[name] for name, given in permissions.items() if given != "never")
         if not tools:
             return None
-        foreign = not gallery.is_ours(agent) or any(turn.steps for turn in conversation.turns)
+        foreign = trust.holds_text_of_others(agent, conversation.turns)
         asking = {
             tool.name
             for tool in tools

@@ -67,7 +67,7 @@ def test_the_handy_agent_converts_dates_notes_and_asks_before_it_writes(app_page
     page.set_viewport_size({"width": 390, "height": 844})
     page.locator("[data-key=page-agents]").click()
     page.locator("[data-key=delete_note]").click()
-    page.locator("[data-key=undo_note]").click()
+    page.locator("[data-key=undo]").click()
     page.locator("[data-key=delete_note]").click()
     app_page.expect("notes.deleted")
     place = [agent.name for agent in gallery.agents("en")].index(HANDY.name)

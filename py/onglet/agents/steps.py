@@ -62,7 +62,7 @@ async def taken(
             return
         step = Step(call.tool, call.arguments)
         steps.append(step)
-        if step.tool in hands.asking:
+        if asks(step, steps, hands):
             step.state = ASKS
             yield step
             step.state = RUNS if await hands.permit() else REFUSED
@@ -70,6 +70,13 @@ async def taken(
             yield step
             await run(step, hands)
         yield step
+
+
+def asks(step: Step, steps: list[Step], hands: Hands) -> bool:
+    """Whether a person is asked first: what a tool gave before may be text of others, so a tool
+    that writes asks after any."""
+    writes = any(tool.name == step.tool and tool.writes for tool in hands.tools)
+    return step.tool in hands.asking or (writes and len(steps) > 1)
 
 
 async def chosen(engine: Engine, choice: calls.Choice, question: str) -> calls.Call | None:

@@ -173,14 +173,14 @@ class AgentsPage:
 
     async def _read(self) -> None:
         """Reads what is kept; a row that is no agent (any more) is left out."""
-        notes = self._notes()
+        notes, shelf, kept = self._notes(), self._shelf(), []
         self.notes = await notes.all() if notes else []
-        self.kept, shelf = [], self._shelf()
-        for kept in await shelf.all() if shelf else []:
+        for each in await shelf.all() if shelf else []:
             try:
-                self.kept.append(links.from_text(kept.document))
+                kept.append(links.from_text(each.document))
             except Refused:
                 continue
+        self.kept = kept
         self.draw()
 
     async def _keep(self) -> None:
