@@ -192,12 +192,16 @@ class Model:
         return fit.tab_memory(self.gigabytes * (1 << 30)) if self.gigabytes else None
 
     async def unload(self) -> None:
-        """Ends the model's workers and gives their memory back: browsers free what a worker held
-        when it ends, and not for long when it only lets go of it."""
+        """Ends the model's workers and gives their memory back."""
+        await self._rest()
+        self._tell("changed")
+
+    async def _rest(self) -> None:
+        """Starts the engine anew without a model: browsers free what a worker held when it ends,
+        and not for long when it only lets go of it."""
         await self.engine.unload()
         self._resting = True
         await self.bridge.call("restart_engine", load=None)
-        self._tell("changed")
 
     async def work_rate(self, may_measure: bool) -> float | None:
         """How much work (engine/work.py) the loaded model does in a second here: by its last
@@ -220,15 +224,18 @@ class Model:
 
     async def _run_load(self, source: dict) -> None:
         before, current = self._source, asyncio.current_task()
+        had_another = self.loaded is not None and source != before
         self._tell("changed")
         try:
             if self.engine.given_up:
                 await self.bridge.call("restart_engine", threads=1)
+            elif had_another:  # a phone has no room for two
+                await self._rest()
             await self._load_within_memory(source)
             self._source = source
         except Refused as refused:
             if self._load is current:
-                await self._load_failed(refused, source, before)
+                await self._load_failed(refused, before if had_another else None)
         finally:
             if self._load is current:
                 self.loading = None
@@ -265,12 +272,11 @@ class Model:
             self._tell("back")
             self.load()
 
-    async def _load_failed(self, problem: Refused, source: dict, before: dict) -> None:
+    async def _load_failed(self, problem: Refused, before: dict | None) -> None:
         """A file that cannot be used must not cost the model that was there."""
         self.problem = problem
-        had_another = self.engine.loaded is not None and source != before
         self.engine.loaded = None  # the engine let it go when the new load began
-        if had_another:
+        if before:
             try:
                 await self._load_within_memory(before)
             except Refused as refused:

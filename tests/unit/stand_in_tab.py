@@ -47,7 +47,7 @@ class Tab:
             "site_model": lambda: {"path": SITE["path"], "loading": loading},
             "facts": lambda: FACTS,
             "ledger": lambda: LEDGER,
-            "restart_engine": lambda **change: self.restarts.append(change),
+            "restart_engine": self.restart,
             "pick_model_file": lambda: {"key": "k", "name": "a.gguf", "bytes": 1},
             "recall_place": lambda: self.place,
             "keep_place": lambda value: None,
@@ -62,6 +62,12 @@ class Tab:
             for name in names:
                 source.on(name, lambda _, name=name: self.told.append(name))
 
+    def restart(self, **change):
+        """The page tells of a restart before it answers; after a lost model the tests tell."""
+        self.restarts.append(change)
+        if change == {"load": None}:
+            self.bridge.event("engine_restarted", True)
+
     async def start(self):
         await self.session.start(self.bridge)
         await settle()
@@ -74,6 +80,10 @@ class Tab:
         """The engine answers the newest request of that kind."""
         self.bridge.engine_says({"kind": kind, "id": self.asked(request)[-1]["id"], **fields})
         await settle()
+
+    async def rests(self):
+        """The engine lets its model go and starts anew."""
+        await self.says("unloaded", "unload")
 
     async def load(self):
         await self.says(**LOADED, request="load")

@@ -60,6 +60,7 @@ class Engine:
     def __init__(self, port: Port):
         self.loaded: Loaded | None = None  # the model that answers now
         self.given_up = False  # the engine died again and again
+        self.emptied = False  # the model was unloaded, and none is wanted since
         self.memory = MEMORY_LIMIT  # bytes that a model may take
         self._port = port
         self._ids = itertools.count(FIRST_ID)
@@ -78,6 +79,7 @@ class Engine:
 
         Cancelling the task that awaits this cancels the load.
         """
+        self.emptied = False
         async with _Request(self, Load(self._new_id(), source, context)) as request:
             return await request.last(Loaded, on_progress)
 
@@ -127,7 +129,7 @@ class Engine:
     async def unload(self) -> None:
         async with _Request(self, Unload(self._new_id())) as request:
             await request.last(Unloaded)
-            self.loaded = None
+            self.loaded, self.emptied = None, True
 
     async def devices(self) -> DevicesAre:
         async with _Request(self, Devices(self._new_id())) as request:
@@ -152,11 +154,13 @@ class Engine:
             self._open[message.id].replies.put_nowait(message)
 
     def _restarted(self, alive: bool) -> None:
-        """The engine worker died. What was asked of it will never be answered."""
+        """The engine worker died, or ended after its model. What was asked of it will never be
+        answered."""
         self.loaded = None
         self.given_up = not alive
         for number, request in self._open.items():
-            request.replies.put_nowait(Failed(number, "engine_died", {}))
+            code = "cancelled" if self.emptied else "engine_died"
+            request.replies.put_nowait(Failed(number, code, {}))
 
     def _answer_header(self, header: HeaderBytes) -> Prepared | ReadHeader:
         """The prepared model, a refusal, or a wish for more bytes. The load may be the page's."""
