@@ -44,7 +44,8 @@ let sealed = null;
 const cache = () => (openedCache ??= caches.open(PREFIX + BUILD));
 
 worker.addEventListener("install", (event) => event.waitUntil(install()));
-worker.addEventListener("activate", (event) => event.waitUntil(activate()));
+// A page that is opened now waits for this: older builds are deleted when it says `finish`.
+worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
 worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (url.origin !== SCOPE.origin && url.protocol.startsWith("http")) {
@@ -64,11 +65,6 @@ async function install() {
   if (!worker.registration.active || !(await caches.match(COMPLETE))) return worker.skipWaiting();
   for (const file of await missing()) await store(file);
   if (!(await finish())) throw new Error("not every file could be stored");
-}
-
-async function activate() {
-  if (await isComplete()) await forgetOthers();
-  await worker.clients.claim();
 }
 
 /** Older builds are kept until this one is whole: it takes from them what did not change. */
