@@ -5,6 +5,8 @@ done twice, and the page says what it means.
 The store is driven alone, by the page's own StoreHost, where a fault has to hit a moment.
 """
 
+import base64
+import json
 import os
 import random
 import re
@@ -12,6 +14,10 @@ import signal
 
 import pytest
 
+from onglet.vault import archive
+from onglet.vault.schema import VERSION, migrate
+from onglet.vault.store import answered, bound
+from onglet.words import TABLES
 from onglet_build.driver import App
 
 pytestmark = pytest.mark.service_worker
@@ -24,6 +30,8 @@ KILLS = 500 if FULL else 4
 WRITES = 1000 if FULL else 120
 HANDOVERS = 50 if FULL else 3
 CLOSES = 100 if FULL else 8
+TALKS = 1000 if FULL else 150
+QUOTAS = (2, 5, 10, 20, 40, 80, 105, 120, 150, 200) if FULL else (105,)  # MB
 CLOSE_AFTER = 7  # milliseconds: inside the first writes
 # The store alone: the site's own modules without the app.
 STORE = """async (worker) => {
@@ -34,21 +42,19 @@ STORE = """async (worker) => {
   host.start()
   window.write = (...statements) => host.ask({ kind: 'write', statements })
   window.read = async sql => (await host.ask({ kind: 'read', statements: [[sql]] })).value[0]
-  window.flip = async at => { // one byte of each file that is not small
-    const folder = await navigator.storage.getDirectory()
-    const outer = await folder.getDirectoryHandle('onglet-store')
-    const pool = await outer.getDirectoryHandle('.opaque')
-    for await (const [, handle] of pool) {
-      const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer())
-      const place = 4096 + Math.floor((bytes.length - 4096) * at)
-      if (bytes.length < 20000) continue
-      bytes[place] ^= 1
-      const stream = await handle.createWritable()
-      await stream.write(bytes)
-      await stream.close()
-    }
-  }
   return (await host.ask({ kind: 'state' })).value
+}"""
+FLIP = """async places => { // bytes of the database, the largest file of the store
+  const outer = await (await navigator.storage.getDirectory()).getDirectoryHandle('onglet-store')
+  const pool = await outer.getDirectoryHandle('.opaque')
+  const sized = []
+  for await (const [, handle] of pool) sized.push([(await handle.getFile()).size, handle])
+  const [size, handle] = sized.sort(([one], [other]) => other - one)[0]
+  const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer())
+  for (const at of places) bytes[4096 + Math.floor((size - 4096) * at)] ^= 1
+  const stream = await handle.createWritable()
+  await stream.write(bytes)
+  await stream.close()
 }"""
 
 
@@ -143,19 +149,55 @@ def test_a_worker_that_dies_in_the_middle_is_replaced_and_nothing_is_done_twice(
     assert rows == [[60, 60]]
 
 
-@pytest.mark.parametrize("at", [0.001, 0.3, 0.6, 0.95])
-def test_flipped_bytes_are_noticed_and_nothing_is_overwritten(open_store, at):
+@pytest.mark.parametrize("places", [[0.001], [0.3], [0.6], [0.95], [n / 40 for n in range(40)]])
+def test_flipped_bytes_are_noticed_and_what_can_be_read_is_offered(open_store, places):
+    """One page, or most: nothing is overwritten, and no row is lost to a wrong letter."""
     page, _ = open_store()
     fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
     page.evaluate("() => write(['CREATE TABLE said (text TEXT)'])")
     page.evaluate(f"() => write([`{fill} INSERT INTO said SELECT hex(randomblob(200)) FROM n`])")
     page.evaluate("() => { host.worker.terminate(); host.worker = null }")
-    page.evaluate("at => flip(at)", at)
+    page.evaluate(FLIP, places)
     page.evaluate("() => host.start()")
-    state = page.evaluate("() => host.ask({ kind: 'state' })")["value"]
     answer = page.evaluate("""() => host.ask({ kind: 'read', statements: [
       ['SELECT sum(length(text)) FROM said'], ['PRAGMA integrity_check']] })""")
-    assert state["phase"] == "damaged" or answer["error"]["code"] == "store_damaged", answer
+    assert answer["error"]["code"] == "store_damaged", answer
+    assert page.evaluate("() => host.ask({ kind: 'state' })")["value"]["phase"] == "damaged"
+    tables = {"said": ["text"], "none": ["id"]}
+    read = page.evaluate("tables => host.ask({ kind: 'rescue', tables })", tables)["value"]
+    kept = [text for (text,) in read["rows"]["said"] if len(text) == 400]
+    assert len(kept) >= 200 - len(places)
+    assert read["rows"]["none"] == []
+    assert len(read["unsure"]["said"]) < 200 or places in ([0.001], [n / 40 for n in range(40)])
+
+
+def test_a_damaged_store_goes_on_with_what_can_be_read(new_context, server, watch):
+    watch.provoked = True  # SQLite tells the console of the damage
+    context = new_context(server)
+    app = App(context.new_page(), server.url).open().wait_live().wait_model()
+    app.ask(PARIS)
+    app.page.keyboard.press("Alt+KeyN")
+    app.ask("Name three colours.")
+    app.page.close()
+    page = context.new_page()
+    page.goto(server.url + "files.json")
+    page.evaluate(FLIP, [0.15, 0.4, 0.7])
+    page.close()
+    app = App(context.new_page(), server.url).open().wait_live()
+    app.expect("notice.unreadable")
+    app.press("data.title")
+    app.expect("error.store_damaged")
+    app.press("data.rescue_look")
+    app.page.get_by_text("conversations 2, questions with answers 2").wait_for()
+    app.press("data.rebuild")
+    app.expect("data.rebuilt")
+    app.page.keyboard.press("Escape")
+    app.page.reload()
+    app.wait_live()
+    app.page.keyboard.press("Alt+KeyH")
+    app.page.locator(".row .open").get_by_text("capital").click()
+    app.page.locator(".turn.question").get_by_text(PARIS).wait_for()
+    assert "Paris" in app.answers_on_screen()[-1]
 
 
 def test_a_lost_key_is_told_and_the_recovery_code_opens(open_store):
@@ -219,6 +261,133 @@ handle.write = function (bytes, options) {{
     assert count == [codes.count("saved")]
     small = page.evaluate("() => write(['UPDATE said SET text = 1 WHERE rowid = 1'])")
     assert small == {"value": None}, "small changes still fit"
+
+
+class PageStore:
+    """The store of a page, for the Python that Onglet runs in Pyodide."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def ask(self, kind: str, **fields):
+        request = {"kind": kind, **fields}
+        return answered(self.page.evaluate("request => host.ask(request)", request))
+
+    async def read(self, *statements):
+        return self.ask("read", statements=[bound(each) for each in statements])
+
+    async def write(self, *statements):
+        self.ask("write", statements=[bound(each) for each in statements])
+
+
+def now(work):
+    """Runs a coroutine that never waits: Playwright has the thread's event loop."""
+    try:
+        work.send(None)
+    except StopIteration as ended:
+        return ended.value
+    raise AssertionError("it waits")
+
+
+def test_an_exported_file_brings_every_conversation_to_another_browser(open_store):
+    """Sealed in one profile, opened in a fresh one: the same rows, to the letter."""
+    page, _ = open_store()
+    first = PageStore(page)
+    now(migrate(first))
+    made = [[f"c{n:08}", f"Talk {n} é 🦊", None, n, n, None, None, None] for n in range(TALKS)]
+    ended = '{"figures": null, "problem": null}'
+    said = [
+        [f"t{n}", row[0], None, f"Question {n}?", f"Answer\n{n} " * (n % 9), "done", n, ended]
+        for n, row in enumerate(made)
+    ]
+    rows = {table: [] for table in archive.TABLES} | {"conversation": made, "turn": said}
+    whole = {"kind": archive.KIND, "version": VERSION, "rows": rows}
+    assert now(archive.merge(first, json.dumps(whole))) == TALKS
+    text = now(archive.dump(first))
+    assert json.loads(text)["rows"] == rows
+    sealed = page.evaluate(SEAL, [text, PASSPHRASE])
+    assert b"Question" not in base64.b64decode(sealed)
+
+    other, _ = open_store()
+    second = PageStore(other)
+    now(migrate(second))
+    opened = other.evaluate(UNSEAL, [sealed, PASSPHRASE])
+    assert now(archive.merge(second, opened)) == TALKS
+    assert json.loads(now(archive.dump(second)))["rows"] == rows
+
+
+PASSPHRASE = "correct horse battery"
+SEAL = """async ([text, passphrase]) => {
+  const { value } = await host.ask({ kind: 'seal', text, passphrase })
+  return new Uint8Array(await value.arrayBuffer()).toBase64()
+}"""
+UNSEAL = """async ([sealed, passphrase]) => {
+  const file = new File([Uint8Array.fromBase64(sealed)], 'all.onglet')
+  return (await host.ask({ kind: 'unseal', file, passphrase })).value
+}"""
+# Every byte that the origin keeps in files and in its databases, as base64.
+KEPT = """async () => {
+  const kept = []
+  const walk = async folder => {
+    for await (const handle of folder.values()) {
+      if (handle.kind === 'directory') await walk(handle)
+      else kept.push(new Uint8Array(await (await handle.getFile()).arrayBuffer()).toBase64())
+    }
+  }
+  await walk(await navigator.storage.getDirectory())
+  return [...kept, ...Object.values(localStorage).map(btoa)]
+}"""
+
+
+def test_of_fifty_sentences_nothing_can_be_read_on_the_disk(open_store):
+    """Written, changed, thrown away; open, locked, and under a passphrase."""
+    page, _ = open_store()
+    store = PageStore(page)
+    sentences = [f"The blue elephant number {n} owns {n * n} lighthouses." for n in range(50)]
+
+    def found() -> list[str]:
+        kept = b"".join(base64.b64decode(file) for file in page.evaluate(KEPT))
+        assert len(kept) > 20_000
+        spellings = ("utf-8", "utf-16-le", "utf-16-be")
+        return [each for each in sentences if any(each.encode(way) in kept for way in spellings)]
+
+    now(store.write(["CREATE TABLE said (text TEXT)"]))
+    now(store.write(*(["INSERT INTO said VALUES (?)", each] for each in sentences)))
+    assert found() == []
+    store.ask("protect", passphrase=PASSPHRASE, current=None)
+    now(
+        store.write(
+            ["UPDATE said SET text = text || ' Indeed.'"], ["DELETE FROM said WHERE rowid <= 10"]
+        )
+    )
+    assert found() == []
+    store.ask("lock")
+    assert found() == []
+    store.ask("unlock", passphrase=PASSPHRASE)
+    ((rows,),) = [now(store.read(["SELECT count(*) FROM said"]))]
+    assert rows == [[40]]
+
+
+@pytest.mark.parametrize("megabytes", QUOTAS)
+def test_with_little_room_the_page_answers_and_chats_are_kept_or_it_says_so(
+    new_context, server, watch, megabytes
+):
+    """The browser's own limit. The model takes 98 MB, the site 35 MB of what there is."""
+    watch.provoked = True
+    context = new_context(server)
+    page = context.new_page()
+    limit = {"origin": server.origin, "quotaSize": megabytes << 20}
+    context.new_cdp_session(page).send("Storage.overrideQuotaForOrigin", limit)
+    app = App(page, server.url).open().wait_live()
+    page.evaluate("() => onglet.on('offline_ready', stored => { window.stored = stored })")
+    assert "Paris" in app.wait_model().ask(PARIS).text
+    page.wait_for_function("() => 'stored' in window || onglet.timeline.offline_ready")
+    app.page.keyboard.press("Alt+KeyN")
+    assert "Paris" in app.ask(f"{PARIS} Again.").text
+    full = TABLES["en"]["error.storage_full"]
+    kept = page.locator(".row .open").get_by_text("Again")
+    page.keyboard.press("Alt+KeyH")
+    kept.or_(page.get_by_text(full)).first.wait_for()
 
 
 def kill_tab(browser, page) -> None:

@@ -158,6 +158,8 @@ def test_an_answer_of_the_worker_is_a_value_or_a_refusal():
     assert answered({"value": [1]}) == [1]
     with pytest.raises(Refused, match="storage_full"):
         answered({"error": {"code": "storage_full", "values": {}}})
+    with pytest.raises(Refused, match="unknown"):
+        answered({"error": {"code": "unknown", "values": {"code": "SQLite3Error"}}})
 
 
 # Files to take away

@@ -108,6 +108,20 @@ export class Database {
     }
   }
 
+  /**
+   * Opens a damaged file to read what is left: without changing it, whatever its tables are said
+   * to be, and with pages whose seal is broken unless `sealed`.
+   * @param {string} name @param {string} key @param {boolean} sealed
+   */
+  static async toRescue(name, key, sealed) {
+    const found = await files();
+    const sqlite3 = await sqlite();
+    const db = new sqlite3.oo1.DB(address(found, name), "w");
+    db.exec(`PRAGMA cipher = 'chacha20'; PRAGMA hmac_check = ${sealed ? 1 : 0}; PRAGMA key = 'raw:${key}';
+      PRAGMA query_only = ON; PRAGMA writable_schema = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON`);
+    return new Database(sqlite3, db);
+  }
+
   #prepared() {
     this.db.exec(`PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
       PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF`);

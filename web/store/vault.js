@@ -7,6 +7,7 @@ import { Failure } from "../files/failure.js";
 import { bytesOf, canKeepFiles, Database, fileNames, remove, removeAll } from "./database.js";
 import { readHeader, removeHeader, writeHeader } from "./header.js";
 import * as keys from "./keys.js";
+import { rescue } from "./rescue.js";
 
 const FORMAT = 1;
 const ENDING = ".db"; // its journal ends otherwise
@@ -73,9 +74,9 @@ export class Vault {
   /** @param {string} key */
   async #openWith(key) {
     const { file } = /** @type {Header} */ (this.header);
+    this.key = key;
     try {
       this.database = await Database.open(file, key);
-      this.key = key;
       this.phase = "ready";
     } catch (error) {
       if (/** @type {any} */ (error)?.code !== "store_damaged") throw error;
@@ -136,6 +137,42 @@ export class Vault {
     throw new Failure("wrong_recovery_code");
   }
 
+  /**
+   * What can still be read of a damaged store.
+   * @param {Record<string, string[]>} tables name -> columns
+   */
+  async rescue(tables) {
+    const { header, key } = this.#damaged();
+    this.database?.close();
+    this.database = null;
+    return rescue(header.file, key, tables);
+  }
+
+  /**
+   * Makes a new file, under the same key, which then takes the damaged one's place.
+   * @param {import("./database.js").Statement[]} statements what fills it
+   * @param {string | null} passphrase the one that protects the store
+   */
+  async rebuild(statements, passphrase) {
+    const { header, key } = this.#damaged();
+    if (!header.browserKey) await keys.unwrap(header.key, passphrase ?? "", beside(header));
+    const file = newName();
+    try {
+      this.database = await Database.open(file, key);
+      this.database.run(statements, null);
+      await this.#keep(header.browserKey
+        ? await this.#byBrowser(file, key)
+        : await byPassphrase(file, key, passphrase ?? ""), key);
+    } catch (error) {
+      this.database?.close();
+      this.database = null;
+      await remove(file);
+      throw error;
+    }
+    this.phase = "ready";
+    await this.#removeOthers();
+  }
+
   /** Deletes every file and key, and begins anew. */
   async wipe() {
     this.database?.close();
@@ -159,14 +196,27 @@ export class Vault {
     return { header: this.header, key: this.key };
   }
 
+  #damaged() {
+    if (!this.header || !this.key || this.phase !== "damaged") throw new Failure("store_locked");
+    return { header: this.header, key: this.key };
+  }
+
   #database() {
-    if (!this.database) throw new Failure(this.phase === "locked" ? "store_locked" : "store_damaged");
+    if (!this.database || this.phase !== "ready") throw new Failure(this.phase === "locked" ? "store_locked" : "store_damaged");
     return this.database;
   }
 
-  /** @param {import("./database.js").Statement[]} statements @param {string | null} id */
+  /**
+   * From the first damage on nothing is read or written: what is wrong would spread.
+   * @param {import("./database.js").Statement[]} statements @param {string | null} id
+   */
   run(statements, id) {
-    return this.#database().run(statements, id);
+    try {
+      return this.#database().run(statements, id);
+    } catch (error) {
+      if (/** @type {any} */ (error)?.code === "store_damaged") this.phase = "damaged";
+      throw error;
+    }
   }
 
   /** @param {string} file @param {string} key */

@@ -72,12 +72,14 @@ function settle(/** @type {any} */ answer) {
 function serve(request, reply) {
   order = order.then(async () => {
     const { id } = request;
+    const { phase } = vault;
     try {
       const name = /** @type {keyof ACTS} */ (request.request.kind);
       if (!Object.hasOwn(ACTS, name)) throw new Failure("unknown", { code: String(name) });
       reply({ id, value: (await ACTS[name](request.request, id)) ?? null });
     } catch (error) {
       reply({ id, error: failure(error) });
+      if (vault.phase !== phase) announce();
     }
   });
 }
@@ -95,6 +97,12 @@ const ACTS = {
   protect: async ({ passphrase, current }) => turned(await vault.protect(passphrase, current)),
   recovery_code: () => vault.recoveryCode(),
   recover: async ({ code }) => turned(await vault.recover(code)),
+  rescue: ({ tables }) => vault.rescue(tables),
+  rebuild: async ({ statements, passphrase }) => {
+    const state = turned(await vault.rebuild(statements, passphrase));
+    changed();
+    return state;
+  },
   wipe: async () => {
     turned(await vault.wipe());
     changed();

@@ -7,7 +7,7 @@ Knows no sentence: the words for a code live in `onglet/words/<language>.json` u
 class Refused(Exception):
     """Something is not right, for the reason `code`; `values` fill the gaps of its sentence."""
 
-    def __init__(self, code: str, **values):
+    def __init__(self, code: str, /, **values):
         super().__init__(code, values)
         self.code = code
         self.values = values

@@ -8,6 +8,7 @@ from typing import Any
 from onglet.engine.errors import Refused
 from onglet.sheets.side import SideSheet, buttons, form, plain, text
 from onglet.vault import archive
+from onglet.vault.rescue import Rescued
 from onglet.words import explain, say, size
 
 PHASES = {  # what the store says of itself -> its sentence
@@ -19,7 +20,7 @@ PHASES = {  # what the store says of itself -> its sentence
     "damaged": "error.store_damaged",
     "newer": "error.newer_store",
 }
-RECOVERABLE = ("locked", "key_lost", "damaged")
+RECOVERABLE = ("locked", "key_lost")
 
 
 class DataSheet(SideSheet):
@@ -34,6 +35,8 @@ class DataSheet(SideSheet):
         self.asking = ""  # which question is open: passphrase, recovery, import, wipe ...
         self.code = ""
         self.bytes: int | None = None
+        self.contents: dict[str, int] = {}
+        self.rescued: Rescued | None = None  # what can be read of a damaged store
         super().__init__()
         self._listen()
         app.on_language(self.relabel)
@@ -43,7 +46,7 @@ class DataSheet(SideSheet):
     def _listen(self) -> None:
         ask = {
             name: lambda _, name=name: self._ask(name)
-            for name in ("protect", "change", "seal", "recover_ask", "wipe_ask")
+            for name in ("protect", "change", "recover_ask", "wipe_ask")
         }
         self.sheet.hear(
             **ask,
@@ -66,6 +69,10 @@ class DataSheet(SideSheet):
             ),
             recover=lambda m: self._run(self.keeper.recover(m["code"]), "data.recovered"),
             persist=lambda _: self._run(self._persist()),
+            seal=lambda _: self._run(self._ask_export()),
+            rescue=lambda _: self._run(self._rescue()),
+            rescue_json=lambda _: self._run(self._save_rescued(), "data.saved"),
+            rebuild=lambda m: self._run(self._rebuild(m.get("passphrase")), "data.rebuilt"),
             export=lambda m: self._export(m["new_passphrase"], m["new_passphrase_again"]),
             pick=lambda _: self._run(self._pick()),
             import_file=lambda m: self._run(self._import(m["passphrase"])),
@@ -78,6 +85,7 @@ class DataSheet(SideSheet):
 
     def open(self) -> None:
         self.problem, self.done, self.asking, self.code = None, "", "", ""
+        self.rescued = None
         super().open()
         self.draw()
         self._run(self._measure())
@@ -111,6 +119,8 @@ class DataSheet(SideSheet):
                 if self.keeper.state["durable"]
                 else self._files()
             )
+        elif self.keeper.state["phase"] == "damaged":
+            sections += self._rest()
         elif self.keeper.state["phase"] in RECOVERABLE:
             sections += self._recovery()
         if self.keeper.state["phase"] not in ("starting", "none", "broken"):
@@ -204,6 +214,7 @@ class DataSheet(SideSheet):
                     button="data.export",
                     hint="data.export_hint",
                 ),
+                text("data.export_holds", "muted", **self.contents),
                 back(),
             ]
         if self.asking.startswith("import:"):
@@ -231,6 +242,27 @@ class DataSheet(SideSheet):
             title("data.recovery"),
             form("recover", "code", button="data.recover", hint="data.recover_hint"),
         ]
+
+    def _rest(self) -> list[dict]:
+        """What a damaged store still offers."""
+        sections = [title("data.rescue")]
+        if not self.rescued:
+            return [
+                *sections,
+                text("data.rescue_hint", "muted"),
+                buttons(rescue="data.rescue_look"),
+            ]
+        counts = {kind: self.rescued.count(kind) for kind in ("conversation", "turn", "document")}
+        if not any(counts.values()):
+            return [*sections, text("data.rescue_none")]
+        sections.append(text("data.rescue_found", **counts))
+        if self.rescued.unsure:
+            sections.append(text("data.rescue_unsure", unsure=self.rescued.unsure))
+        sections.append(plain(rescue_json="data.as_json"))
+        if self.keeper.state["protected"]:
+            go_on = form("rebuild", "passphrase", button="data.rebuild", hint="data.rebuild_hint")
+            return [*sections, go_on]
+        return [*sections, text("data.rebuild_hint", "muted"), buttons(rebuild="data.rebuild")]
 
     def _deletion(self) -> list[dict]:
         if self.asking == "wipe_ask":
@@ -280,6 +312,20 @@ class DataSheet(SideSheet):
         bytes = await self.keeper.export(new, f"onglet-{day()}.onglet")
         self.app.run(self.app.bridge.call("remember", name="exported", value=day()))
         return say("data.exported", bytes=bytes)
+
+    async def _ask_export(self) -> None:
+        self.contents = await self.keeper.contents()
+        self._ask("seal")
+
+    async def _rescue(self) -> None:
+        self.rescued = await self.keeper.look_for_the_rest()
+
+    async def _save_rescued(self) -> None:
+        self._save(f"onglet-{day()}.json", archive.readable(self.rescued.lists()))
+
+    async def _rebuild(self, passphrase: str | None) -> None:
+        await self.keeper.go_on_with(self.rescued, passphrase)
+        self.rescued = None
 
     async def _pick(self) -> None:
         picked = await self.app.bridge.call("pick_sealed_file")

@@ -4,6 +4,7 @@ strict: a text is taken whole or not at all, and what is here is never made olde
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from onglet.engine.errors import Refused
@@ -34,6 +35,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 ORDER = dict.fromkeys(TABLES, "id") | {"turn": "number"}
 # The version of the tables from which on there are such.
 SINCE = {"agent": 2, "note": 3, "bench_case": 5, "trial": 5}
+KINDS = ("conversation", "agent", "note", "document")
 CHUNK = 400  # rows a statement
 STATES = ("waiting", "writing", "done")
 
@@ -49,6 +51,13 @@ async def dump(store: Store) -> str:
     return json.dumps(whole, ensure_ascii=False)
 
 
+async def contents(store: Store) -> dict[str, int]:
+    """How many of each kind are kept: of what a dump holds, and of documents, which it does not."""
+    kinds = [f"SELECT count(*) FROM {kind} WHERE deleted IS NULL" for kind in KINDS]
+    rows = await store.read(*([sql] for sql in kinds))
+    return {kind: count for kind, ((count,),) in zip(KINDS, rows, strict=True)}
+
+
 async def merge(store: Store, text: str) -> int:
     """Adds the rows of a dump; returns how many conversations it held.
 
@@ -56,7 +65,10 @@ async def merge(store: Store, text: str) -> int:
     damaged_file, newer_file; then nothing is changed.
     """
     rows = checked(text)
-    await store.write(*(each for table in TABLES for each in adding(table, rows[table])))
+    for_each = (
+        inserting(table, names, rows[table], NEWER[table]) for table, names in TABLES.items()
+    )
+    await store.write(*(statement for statements in for_each for statement in statements))
     return len(rows["conversation"])
 
 
@@ -157,30 +169,33 @@ NEWER = {
 }
 
 
-def adding(table: str, rows: list[list]) -> list[Statement]:
-    names = TABLES[table]
+def inserting(table: str, names: Sequence[str], rows: list[list], clash: str) -> list[Statement]:
+    """Statements that add rows; `clash` says what happens to one whose key is there."""
     one = f"({', '.join('?' * len(names))})"
     found = []
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         places = ", ".join([one] * len(chunk))
-        sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES {places} {NEWER[table]}"
+        sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES {places} {clash}"
         found.append([sql, *(value for row in chunk for value in row)])
     return found
 
 
 async def as_json(store: Store) -> str:
     """Everything for people and programs, readable: conversations with their turns as trees."""
-    found = await conversations(store)
-    return json.dumps(
-        {"kind": "onglet-readable", "conversations": found}, ensure_ascii=False, indent=2
-    )
+    return readable(json.loads(await dump(store))["rows"])
+
+
+def readable(rows: dict[str, list[list]]) -> str:
+    """The conversations in rows by table, as JSON."""
+    whole = {"kind": "onglet-readable", "conversations": conversations(rows)}
+    return json.dumps(whole, ensure_ascii=False, indent=2)
 
 
 async def as_markdown(store: Store) -> str:
     """Everything as one text: the branch that is shown of each conversation."""
     parts = []
-    for each in await conversations(store):
+    for each in conversations(json.loads(await dump(store))["rows"]):
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each["created"]))
         parts.append(f"# {each['title']}\n\n*{day}*\n")
         for turn in branch(each):
@@ -189,9 +204,8 @@ async def as_markdown(store: Store) -> str:
     return "\n".join(parts)
 
 
-async def conversations(store: Store) -> list[dict]:
+def conversations(rows: dict[str, list[list]]) -> list[dict]:
     """Those not thrown away, oldest first, each with `folder` (its name) and `turns`."""
-    rows = json.loads(await dump(store))["rows"]
     folders = {id: name for id, name, _ in rows["folder"]}
     turns: dict[str, list[dict]] = {}
     for row in rows["turn"]:

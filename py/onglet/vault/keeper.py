@@ -12,13 +12,13 @@ from typing import Any
 
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.errors import Refused
-from onglet.vault import archive
+from onglet.vault import archive, rescue
 from onglet.vault.cases import Cases
 from onglet.vault.history import History
 from onglet.vault.notes import Notes
 from onglet.vault.schema import migrate
 from onglet.vault.shelf import Shelf
-from onglet.vault.store import Store, TabStore, answered
+from onglet.vault.store import Store, TabStore, answered, bound
 
 LOG = logging.getLogger(__name__)
 NOTHING = {"phase": "none", "durable": False, "encrypted": False, "protected": False}
@@ -155,6 +155,22 @@ class Keeper:
         await self.store.ask("wipe")
         self._tell("wiped")
         await self._turn(await self.store.ask("state"))
+
+    async def look_for_the_rest(self) -> rescue.Rescued:
+        """Reads what can still be read of a damaged store; changes nothing. Raises Refused."""
+        tables = {table: list(names) for table, names in rescue.TABLES.items()}
+        return rescue.mended(await self.store.ask("rescue", tables=tables))
+
+    async def go_on_with(self, rescued: rescue.Rescued, passphrase: str | None = None) -> None:
+        """Puts a new store with these rows in place of the damaged one. Raises Refused
+        wrong_passphrase, storage_full; then nothing is changed."""
+        statements = [bound(each) for each in rescued.statements()]
+        new = {"statements": statements, "passphrase": passphrase}
+        await self._turn(await self.store.ask("rebuild", **new))
+
+    async def contents(self) -> dict[str, int]:
+        """How many of each kind are kept: archive.KINDS."""
+        return await archive.contents(self.store)
 
     async def persist(self) -> bool:
         """Asks the browser to keep what is stored even when disk space is short."""
