@@ -1,4 +1,5 @@
-"""Firefox boots the site, answers, shows the privacy page, and does so again without the host."""
+"""Firefox boots the site, answers, shows the privacy page, and does so again without the host; it
+keeps the conversation, and locks it by a passphrase."""
 
 import pytest
 
@@ -8,11 +9,15 @@ from onglet_build.driver import LISTEN
 from onglet_build.firefox import firefox
 from onglet_build.loopback import Loopback
 
-FOCUS_COMPOSER = """(() => {
-  const find = root => root.querySelector('#question') ?? [...root.querySelectorAll('*')]
-    .map(element => element.shadowRoot && find(element.shadowRoot)).find(Boolean)
-  find(document).focus()
-})()"""
+ALL = """((selector) => {
+  const found = root => [...root.querySelectorAll('*')].flatMap(element => [
+    ...(element.matches(selector) && element.getClientRects().length ? [element] : []),
+    ...(element.shadowRoot ? found(element.shadowRoot) : [])])
+  return found(document)
+})"""
+PARIS = "What is the capital of France?"
+PASSPHRASE = "correct horse battery"
+ENTER = "\ue007"
 
 
 HEADINGS_SHOWN = """(() => {
@@ -46,8 +51,7 @@ def answer(fox) -> dict:
     fox.wait_for("globalThis.onglet?.timeline?.live", 60)
     fox.wait_for("globalThis.onglet?.timeline?.model_ready", 120)
     fox.evaluate(f"({LISTEN})()")
-    fox.evaluate(FOCUS_COMPOSER)
-    fox.type_keys("What is the capital of France?\ue007")
+    type_into(fox, "#question", PARIS + ENTER)
     return fox.wait_for("heard.end && {...heard.end, text: heard.text}", 180)
 
 
@@ -65,8 +69,46 @@ def test_boots_and_answers(fox, host):
     fox.evaluate("void (location.hash = 'chat')")
     fox.evaluate("void location.reload()")
     fox.wait_for("!globalThis.onglet?.timeline?.offline_ready", 30)
+    wait_shown(fox, ".turn.question", PARIS)
     assert "Paris" in answer(fox)["text"]
     show_privacy(fox)
+    fox.evaluate("void (location.hash = 'chat')")
+    lock_and_unlock(fox)
+
+
+def lock_and_unlock(fox) -> None:
+    press(fox, "history.title")
+    press(fox, "history.data")
+    press(fox, "data.protect")
+    type_into(fox, "#set_passphrase-new_passphrase", PASSPHRASE)
+    type_into(fox, "#set_passphrase-new_passphrase_again", PASSPHRASE + ENTER)
+    press(fox, "data.lock")
+    press(fox, "model.close")
+    type_into(fox, "#unlock", "not this one" + ENTER)
+    wait_shown(fox, "[role=alert], .problem", TABLES["en"]["error.wrong_passphrase"])
+    assert fox.evaluate(f"{ALL}('.turn').length") == 0
+    fox.evaluate(f"void ({ALL}('#unlock')[0].value = '')")
+    type_into(fox, "#unlock", PASSPHRASE + ENTER)
+    wait_shown(fox, ".turn.question", PARIS)
+
+
+def wait_shown(fox, selector: str, words: str) -> None:
+    texts = f"{ALL}({selector!r}).map(element => element.textContent)"
+    fox.wait_for(f"{texts}.some(text => text.includes({words!r}))", 60)
+
+
+def press(fox, key: str) -> None:
+    """Presses the button with that label or name as soon as it is there."""
+    names = "[element.textContent.trim(), element.getAttribute('aria-label')]"
+    find = f"{ALL}('button').find(element => {names}.includes({TABLES['en'][key]!r}))"
+    fox.wait_for(f"!!{find}", 60)
+    fox.evaluate(f"void {find}.click()")
+
+
+def type_into(fox, selector: str, text: str) -> None:
+    fox.wait_for(f"{ALL}({selector!r}).length", 60)
+    fox.evaluate(f"void {ALL}({selector!r})[0].focus()")
+    fox.type_keys(text)
 
 
 def show_privacy(fox) -> None:

@@ -2,6 +2,7 @@
 real page. Only the engine worker is a stand-in, which says the pieces that it is asked for."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -59,8 +60,15 @@ FOUND = """() => {
 OWN = {"div", "div class", "pre tabindex"}  # of the frame of code
 
 
+# In the full run each piece comes alone, plain and inside others.
+FRAMES = ("{}", "> - {}", "| a |\n|---|\n| {} |") if os.environ.get("ONGLET_FULL") else ()
+
+
 def answers() -> list[str]:
     """What can stand side by side shares an answer; what swallows what follows comes alone."""
+    alone = [frame.replace("{}", piece) for frame in FRAMES for piece in SHORT]
+    if alone:
+        return [*alone, *LARGE, *OPEN_ENDED]
     together = ["\n\n".join(SHORT[start : start + 12]) for start in range(0, len(SHORT), 12)]
     return [*together, *LARGE, *OPEN_ENDED]
 
