@@ -40,7 +40,7 @@ async def read_document(file: Any, tell: Callable[[str], None], name: str) -> di
         step = done * STEPS // max(total, 1)
         if step != told:
             told = step
-            tell(json.dumps({"done": done, "total": total}))
+            tell(json.dumps({"stage": "reading", "done": done, "total": total}))
 
     found = list(passages(readers.read(data, name, progress)))
     pages = max((each.page or 0 for each in found), default=0)
@@ -49,12 +49,16 @@ async def read_document(file: Any, tell: Callable[[str], None], name: str) -> di
 
 async def embed(file: Any, tell: Callable[[str], None], texts: list[str]) -> list[str]:
     """The vector of each text: base64 of 384 signed bytes (a length of 1 is 127)."""
+
+    def progress(done: int) -> None:
+        tell(json.dumps({"stage": "indexing", "done": done, "total": len(texts)}))
+
     await workbench.need_numpy()
     import numpy as np
 
     global _embedder
     _embedder = _embedder or await Embedder.open()
-    vectors = await _embedder.embed(texts)
+    vectors = await _embedder.embed(texts, progress)
     rounded = np.rint(vectors * PRECISION).astype(np.int8)
     return [base64.b64encode(each.tobytes()).decode() for each in rounded]
 

@@ -63,11 +63,10 @@ async def figures(passages: list, vectors: list[str], asked: list[str], other: l
     await migrate(store)
     papers = Papers(store)
     await papers.begin(Entry("m", "manual", 1, 63))
-    rows = [
-        (place, page, above, text, vector)
-        for place, ((text, page, above), vector) in enumerate(zip(passages, vectors, strict=True))
-    ]
+    rows = [(place, page, above, text) for place, (text, page, above) in enumerate(passages)]
     await papers.add("m", rows)
+    fresh = [number for number, _, _ in await papers.without_vector("m", len(rows))]
+    await papers.set_vectors(list(zip(fresh, vectors, strict=True)))
     await papers.finish("m")
     kept = await papers.vectors()
     whole = np.array([numbers_of(vector) for _, vector in kept])

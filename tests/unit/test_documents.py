@@ -13,10 +13,11 @@ from onglet import workshop
 from onglet.browser.bridge import StandIn
 from onglet.documents import search
 from onglet.documents.library import Library
+from onglet.engine.errors import Refused
 from onglet.vault import schema
 from onglet.vault.history import History
 from onglet.vault.keeper import Keeper
-from onglet.vault.papers import Papers
+from onglet.vault.papers import Entry, Papers
 from onglet.vault.store import FileStore
 
 MANUAL = [
@@ -84,9 +85,13 @@ def library(store, shop):
     keeper = Keeper()
     keeper.store, keeper.history = store, History(store)
     made = Library(keeper)
-    bridge = StandIn(workshop=shop, end_workshop=lambda: True, pick_documents=list)
-    made.start(bridge)
+    made.start(tab(shop))
     return made
+
+
+def tab(shop, alone=True):
+    services = {"end_workshop": lambda: True, "hold_document": lambda id: alone}
+    return StandIn(workshop=shop, pick_documents=list, **services)
 
 
 FILE = {"key": "m-1", "name": "manual.pdf", "bytes": 1000}
@@ -158,6 +163,82 @@ def test_what_goes_wrong_is_told_and_leaves_nothing(library, shop, store):
         await take_in(library, FILE)  # again
         await take_in(library, FILE)
         assert [one.problem.code for one in library.imports] == ["document_known"]
+        ((((documents,),)),) = await store.read(["SELECT count(*) FROM document"])
+        assert documents == 1
+
+    asyncio.run(body())
+
+
+class Killed(BaseException):
+    """What a killed tab does: nothing more."""
+
+
+def killed():
+    raise Killed
+
+
+def opened_again(store, shop, alone=True):
+    keeper = Keeper()
+    keeper.store, keeper.history = store, History(store)
+    made = Library(keeper)
+    made.start(tab(shop, alone))
+    return made
+
+
+def test_a_killed_tab_goes_on_where_it_was(library, shop, store, monkeypatch):
+    monkeypatch.setattr("onglet.documents.library.EMBEDDED", 1)
+
+    async def body():
+        shop.when_embedding = lambda: killed() if shop.asked.count("embed") == 3 else None
+        with pytest.raises(Killed):
+            await take_in(library, FILE)
+        shop.when_embedding = lambda: None
+        beside = opened_again(store, shop, alone=False)  # the killed one's work may be alive there
+        await beside._look()
+        assert (beside.imports, beside.entries) == ([], [])
+        again = opened_again(store, shop)
+        await again._look()
+        await again._work
+        (entry,) = again.entries
+        assert (entry.name, entry.pages, entry.passages) == ("manual.pdf", 3, 3)
+        assert (again.imports, shop.asked.count("read_document")) == ([], 1)
+        assert shop.asked.count("embed") == 4  # of three passages two were left when it was killed
+        assert texts(await again.search("roses"))[0] == "Water the roses every evening."
+
+    asyncio.run(body())
+
+
+def test_what_was_cut_while_it_was_read_is_told_and_leaves_nothing(library, shop, store):
+    async def body():
+        papers = Papers(store)
+        await papers.begin(Entry("half", "half.pdf", 10, 2))
+        await papers.add("half", [(0, 1, "", "The first half.")])
+        await library._look()
+        assert [one.problem.code for one in library.imports] == ["document_cut_short"]
+        assert await store.read(["SELECT * FROM passage"]) == [[]]
+        await library.cancel("half")
+        assert library.imports == []
+
+    asyncio.run(body())
+
+
+def test_an_import_that_failed_goes_on_or_goes(library, shop, store):
+    async def body():
+        def fail():
+            raise Refused("out_of_memory")
+
+        shop.when_embedding = fail
+        await take_in(library, FILE)
+        (one,) = library.imports
+        assert (one.problem.code, library.entries) == ("out_of_memory", [])
+        shop.when_embedding = lambda: None
+        library.again(one.key)
+        await library._work
+        assert [entry.name for entry in library.entries] == ["manual.pdf"]
+        shop.when_embedding = fail
+        await take_in(library, FILE | {"key": "m-2", "name": "other.pdf"})
+        await library.cancel("m-2")
+        assert (library.imports, len(library.entries)) == ([], 1)
         ((((documents,),)),) = await store.read(["SELECT count(*) FROM document"])
         assert documents == 1
 

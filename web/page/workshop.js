@@ -21,6 +21,7 @@ export class WorkshopHost {
     this.timer = 0;
     /** @type {Promise<boolean> | null} */ this.stored = null;
     this.ended = 0; // times
+    /** @type {Set<string>} Web Locks of this tab, for as long as it lives */ this.held = new Set();
   }
 
   /** What Python may call. */
@@ -29,6 +30,7 @@ export class WorkshopHost {
       workshop: (/** @type {any} */ job) => this.ask(job),
       end_workshop: async () => this.end(ENDED),
       pick_documents: () => this.#pick(),
+      hold_document: (/** @type {{id: string}} */ { id }) => this.#hold(`onglet-document-${id}`),
     };
   }
 
@@ -94,6 +96,16 @@ export class WorkshopHost {
     this.open.get(id)?.(kind === "done" ? { value } : { error });
     this.open.delete(id);
     if (!this.open.size) this.timer = setTimeout(() => this.end(ENDED), REST);
+  }
+
+  /** Whether something is this tab's work and no other's. @param {string} lock */
+  #hold(lock) {
+    if (!navigator.locks || this.held.has(lock)) return Promise.resolve(true);
+    return new Promise((resolve) => navigator.locks.request(lock, { ifAvailable: true }, (granted) => {
+      if (granted) this.held.add(lock);
+      resolve(Boolean(granted));
+      return granted && new Promise(() => {});
+    }));
   }
 
   /** Asks the person for files, within a few seconds of a click. */

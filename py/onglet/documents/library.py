@@ -21,7 +21,8 @@ from onglet.vault.papers import Entry, Papers, Passage
 from onglet.vault.store import answered
 
 LOG = logging.getLogger(__name__)
-BATCH = 16  # passages embedded and written at a time
+WRITTEN = 200  # passages at a time
+EMBEDDED = 64  # passages at a time; a killed tab loses so many vectors at most
 LONGEST_NAME = 200  # characters
 READING = ("waking", "getting", "reading")
 
@@ -39,6 +40,9 @@ class Import:
     problem: Refused | None = None
     cancelled: bool = False
     task: int = 0  # of the workshop
+    document: str | None = None  # its id in the store, from when it is written there
+    read: bool = False  # all of its passages are in the store
+    before: int = 0  # passages that had their vectors before this task
 
     def step(self, stage: str, done: int = 0, total: int = 0) -> None:
         self.stage, self.done, self.total = stage, done, total
@@ -112,6 +116,7 @@ class Library:
         if self.papers and entries != self.entries:
             self.entries = entries
             self._tell("changed")
+        await self._take_up(papers)
 
     async def delete(self, id: str) -> None:
         """Throws a document away; `undo` brings it back."""
@@ -151,9 +156,7 @@ class Library:
             if any(each.key == fresh.key for each in self.imports):
                 continue
             self.imports.append(fresh)
-        if self._work is None or self._work.done():
-            self._work = asyncio.ensure_future(self._take_all())
-        self._tell("changed")
+        self._go_on()
 
     async def cancel(self, key: str) -> None:
         """Ends an import; nothing of it stays."""
@@ -161,9 +164,36 @@ class Library:
             each.cancelled = True
             if each.stage == "waiting" or each.problem:
                 self.imports.remove(each)
+                await self._forget(each)
             else:
                 await self.bridge.call("end_workshop")
         self._tell("changed")
+
+    def again(self, key: str) -> None:
+        """Goes on with an import that ended with a problem after it was read."""
+        for each in self.imports:
+            if each.key == key and each.read:
+                each.problem = None
+                each.step("waiting")
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._work is None or self._work.done():
+            self._work = asyncio.ensure_future(self._take_all())
+        self._tell("changed")
+
+    async def _take_up(self, papers: Papers) -> None:
+        """Goes on with what was cut short, by a killed tab or a lock, and is no other tab's work."""
+        for entry, read in await papers.unfinished():
+            ours = any(each.document == entry.id for each in self.imports)
+            if ours or not await self.bridge.call("hold_document", id=entry.id):
+                continue
+            one = Import(entry.id, entry.name, entry.bytes, document=entry.id, read=read)
+            if not read:
+                await papers.remove(entry.id)
+                one.stage, one.problem = "ended", Refused("document_cut_short")
+            self.imports.append(one)
+            self._go_on()
 
     async def _take_all(self) -> None:
         while waiting := [each for each in self.imports if each.stage == "waiting"]:
@@ -176,52 +206,79 @@ class Library:
                 LOG.warning("import: %s", error)
                 one.problem = Refused("workshop_failed")
             one.stage = "ended"
+            if one.cancelled:
+                await self._forget(one)
             if (one.cancelled or not one.problem) and one in self.imports:
                 self.imports.remove(one)
             await self._look()
             self._tell("changed")
 
+    async def _forget(self, one: Import) -> None:
+        if one.document and (papers := self.papers):
+            await papers.remove(one.document)
+
     async def _take(self, one: Import) -> None:
-        """A file -> passages -> vectors -> rows. Raises Refused; then no row of it is left."""
+        """A file -> passages in the store -> their vectors. Raises Refused; what was read then stays
+        for another try."""
         papers = self.papers
         if not papers:
             raise Refused("store_locked" if self.keeper.locked else "no_storage")
-        if any((each.name, each.bytes) == (one.name, one.bytes) for each in self.entries):
+        if not one.read:
+            await self._read(papers, one)
+        await self._index(papers, one)
+        await papers.finish(one.document)
+
+    async def _read(self, papers: Papers, one: Import) -> None:
+        """All the passages of a file into the store, or none."""
+        others = [*self.entries, *(each for each in self.imports if each.read)]
+        if any((each.name, each.bytes) == (one.name, one.bytes) for each in others):
             raise Refused("document_known")
         one.step("waking")
         self._tell("changed")
         read = await self._ask("read_document", one, name=one.name)
-        entry = Entry(secrets.token_hex(8), one.name, one.bytes, read["pages"])
-        await papers.begin(entry)
+        one.document = secrets.token_hex(8)
+        await self.bridge.call("hold_document", id=one.document)
         try:
-            await self._index(papers, entry.id, one, read["passages"])
-            await papers.finish(entry.id)
+            await papers.begin(Entry(one.document, one.name, one.bytes, read["pages"]))
+            for first in range(0, len(read["passages"]), WRITTEN):
+                part = enumerate(read["passages"][first : first + WRITTEN], first)
+                rows = [(place, page, clean(above), clean(text)) for place, (text, page, above) in part]
+                self._check(one)
+                await papers.add(one.document, rows)
+            await papers.was_read(one.document)
         except BaseException:
-            await papers.remove(entry.id)
+            await papers.remove(one.document)
             raise
+        one.read = True
 
-    async def _index(self, papers: Papers, id: str, one: Import, found: list) -> None:
-        for first in range(0, len(found), BATCH):
-            one.step("indexing", first, len(found))
+    async def _index(self, papers: Papers, one: Import) -> None:
+        """Vectors for the passages that have none."""
+        left, total = await papers.left(one.document)
+        while batch := await papers.without_vector(one.document, EMBEDDED):
+            one.before = total - left
+            one.step("indexing", one.before, total)
             self._tell("changed")
-            part = found[first : first + BATCH]
-            batch = [(page, clean(above), clean(text)) for text, page, above in part]
             texts = [f"{above}\n{text}" if above else text for _, above, text in batch]
             vectors = await self._ask("embed", one, texts=texts)
-            rows = [
-                (place, *row, vector)
-                for place, (row, vector) in enumerate(zip(batch, vectors, strict=True), first)
-            ]
-            if one.cancelled or one not in self.imports:
-                raise Refused("cancelled")
-            await papers.add(id, rows)
+            self._check(one)
+            numbers = [number for number, _, _ in batch]
+            await papers.set_vectors(list(zip(numbers, vectors, strict=True)))
+            left -= len(batch)
+
+    def _check(self, one: Import) -> None:
+        if one.cancelled or one not in self.imports:
+            raise Refused("cancelled")
 
     def _progress(self, told: dict) -> None:
         for one in self.imports:
-            if one.task == told["task"] and one.stage in READING:
-                value = told["value"]
-                one.step(value.get("stage", "reading"), value["done"], value["total"])
-                self._tell("changed")
+            if one.task != told["task"]:
+                continue
+            stage, done, total = (told["value"][name] for name in ("stage", "done", "total"))
+            if stage == "indexing":
+                one.done = one.before + done
+            elif one.stage in READING:
+                one.step(stage, done, total)
+            self._tell("changed")
 
     async def _ask(self, job: str, one: Import | None = None, **arguments: Any) -> Any:
         """One job of the workshop. Raises Refused."""

@@ -4,7 +4,7 @@ Texts are sorted by length so that a batch pads little. Source: Reimers and Gure
 (2019): the mean of the last hidden states. Knows nothing of documents.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from onglet.browser import workbench
@@ -34,14 +34,19 @@ class Embedder:
         tokenizer = await workbench.read_site(workbench.places()["graphs"][MODEL]["tokenizer"])
         return cls(session, WordPiece.from_file(tokenizer))
 
-    async def embed(self, texts: Sequence[str]) -> "np.ndarray":
+    async def embed(
+        self, texts: Sequence[str], progress: Callable[[int], None] = lambda done: None
+    ) -> "np.ndarray":
         """One vector of float32 a text, shape (texts, 384), each of length 1."""
         import numpy as np
 
         tokens = [self._tokenizer.encode(text, MOST_TOKENS) for text in texts]
         vectors = np.zeros((len(texts), WIDTH), np.float32)
+        done = 0
         for batch in batches([len(each) for each in tokens]):
             vectors[batch] = await self._run([tokens[number] for number in batch])
+            done += len(batch)
+            progress(done)
         return vectors
 
     async def _run(self, tokens: list[list[int]]) -> "np.ndarray":

@@ -43,6 +43,7 @@ class DocumentsPage:
         self.paper.hear(
             pick=lambda _: run(library.pick()),
             cancel=lambda m: run(library.cancel(m["key"])),
+            again=lambda m: library.again(m["key"]),
             delete=lambda m: run(self._guarded(library.delete(m["key"]))),
             undo=lambda _: run(self._guarded(library.undo())),
             find=lambda m: run(self._guarded(self._find(m["find"]))),
@@ -205,7 +206,8 @@ def kept(entry: Entry) -> dict:
 def importing(one: Import) -> dict:
     if one.problem:
         words = explain(one.problem.code, one.problem.values)
-        names = {"cancel": "documents.dismiss"}
+        again = {"again": "documents.again"} if one.read else {}
+        names = {**again, "cancel": "documents.dismiss"}
         return item(one.key, one.name, size(one.bytes), names, note=words, look="problem")
     if one.cancelled:
         facts = say("documents.stage.cancelling")

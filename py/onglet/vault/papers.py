@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from onglet.vault.rows import UNDO_SECONDS, Rows
 
 LISTED = 1000
-UNFINISHED_SECONDS = 3600.0  # what was begun longer ago was cut short
 COUNTS = "d.deleted IS NULL AND d.ready IS NOT NULL"
 FOUND = "p.number, p.document, d.name, p.place, p.page, p.headings, p.text"
 HEADING_WEIGHT = 2.0  # of a word in a heading, beside one in the text
@@ -43,10 +42,8 @@ class Papers(Rows):
     table = "document"
 
     async def clear(self) -> None:
-        """Deletes for good what was thrown away a while ago, and what was never finished."""
-        now = time.time()
-        old = "deleted < ? OR (ready IS NULL AND created < ?)"
-        await self._clear(old, now - UNDO_SECONDS, now - UNFINISHED_SECONDS)
+        """Deletes for good what was thrown away a while ago."""
+        await self._clear("deleted < ?", time.time() - UNDO_SECONDS)
 
     async def all(self) -> list[Entry]:
         """Those that count, the newest first."""
@@ -61,11 +58,40 @@ class Papers(Rows):
         sql = "INSERT INTO document (id, name, bytes, pages, created) VALUES (?, ?, ?, ?, ?)"
         await self.store.write([sql, entry.id, entry.name, entry.bytes, entry.pages, time.time()])
 
-    async def add(self, id: str, rows: Sequence[tuple[int, int | None, str, str, str]]) -> None:
-        """Adds passages: (place, page, headings, text, vector)."""
+    async def add(self, id: str, rows: Sequence[tuple[int, int | None, str, str]]) -> None:
+        """Adds passages, as yet without vectors: (place, page, headings, text)."""
         sql = """INSERT INTO passage (document, place, page, headings, text, vector)
-            VALUES (?, ?, ?, ?, ?, ?)"""
+            VALUES (?, ?, ?, ?, ?, '')"""
         await self.store.write(*([sql, id, *row] for row in rows))
+
+    async def was_read(self, id: str) -> None:
+        """All passages of a document are there."""
+        await self.store.write(["UPDATE document SET read = ? WHERE id = ?", time.time(), id])
+
+    async def unfinished(self) -> list[tuple[Entry, bool]]:
+        """Documents that do not count yet, and whether all their passages are there."""
+        sql = """SELECT id, name, bytes, pages, read FROM document
+            WHERE ready IS NULL AND deleted IS NULL ORDER BY created"""
+        (rows,) = await self.store.read([sql])
+        return [(Entry(*row), read is not None) for *row, read in rows]
+
+    async def left(self, id: str) -> tuple[int, int]:
+        """How many passages of a document have no vector, and how many there are."""
+        sql = "SELECT count(*) FILTER (WHERE vector = ''), count(*) FROM passage WHERE document = ?"
+        ((row,),) = await self.store.read([sql, id])
+        return tuple(row)
+
+    async def without_vector(self, id: str, count: int) -> list[tuple[int, str, str]]:
+        """(number, headings, text) of so many passages that have no vector."""
+        sql = """SELECT number, headings, text FROM passage
+            WHERE document = ? AND vector = '' ORDER BY place LIMIT ?"""
+        (rows,) = await self.store.read([sql, id, count])
+        return [tuple(row) for row in rows]
+
+    async def set_vectors(self, rows: Sequence[tuple[int, str]]) -> None:
+        """(number of a passage, vector)."""
+        sql = "UPDATE passage SET vector = ? WHERE number = ?"
+        await self.store.write(*([sql, vector, number] for number, vector in rows))
 
     async def finish(self, id: str) -> None:
         await self.store.write(["UPDATE document SET ready = ? WHERE id = ?", time.time(), id])

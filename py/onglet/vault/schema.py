@@ -97,6 +97,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created REAL NOT NULL) STRICT""",
         "CREATE INDEX trial_of ON trial (bench_case, created)",
     ),
+    (
+        "ALTER TABLE document ADD COLUMN read REAL",  # when all of its passages were there
+        # An empty vector is yet to be made. Only documents that count were whole before.
+        "DELETE FROM document WHERE ready IS NULL",
+        "UPDATE document SET read = ready",
+    ),
 )
 VERSION = len(MIGRATIONS)
 
