@@ -87,7 +87,10 @@ function listen() {
   listenForRest(Number(wishes.get("rest")) || REST, () => events.send("rest", true));
   listenForFiles(
     async (file, handle) => events.send("dropped_file", await disk.take(file, handle)),
-    (dropped) => events.send("dropped_documents", dropped.map((file) => workshop.handOver(file))),
+    {
+      documents: (files) => events.send("dropped_documents", files.map((file) => workshop.handOver(file))),
+      graphs: ([file]) => events.send("dropped_graph", workshop.handOver(file)),
+    },
   );
   for (const name of ["online", "offline"]) {
     addEventListener(name, () => events.send("online", navigator.onLine));

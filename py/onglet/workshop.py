@@ -11,6 +11,7 @@ from onglet.documents import readers
 from onglet.documents.passages import passages
 from onglet.engine.embed import Embedder
 from onglet.engine.errors import Refused
+from onglet.graphs import jobs
 
 STEPS = 64  # progress is told so many times at most
 PRECISION = 127  # a vector of length 1 is kept as 384 signed bytes
@@ -102,4 +103,12 @@ def ranked(wanted: Any, numbers: list[int], whole: Any, count: int) -> list:
     return [[numbers[each], float(cosines[each])] for each in best]
 
 
-JOBS = {"read_document": read_document, "embed": embed, "nearest": nearest}
+JOBS = {
+    "read_document": read_document,
+    "embed": embed,
+    "nearest": nearest,
+    "open_graph": jobs.open_graph,
+    "give_graph": jobs.give_graph,
+    "run_graph": jobs.run_graph,
+    "close_graph": jobs.close_graph,
+}

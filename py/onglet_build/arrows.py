@@ -17,6 +17,7 @@ FLOORS = {
     "workshop": 4,
     "agents": 4,
     "documents": 3,
+    "graphs": 3,
     "translation": 3,
     "health": 3,
     "library": 3,

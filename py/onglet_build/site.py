@@ -39,6 +39,7 @@ class Parts:
     app_folder: Path
     app: dict
     workshop: Path
+    encoder: Path
 
 
 def main(arguments: list[str]) -> int:
@@ -61,7 +62,7 @@ def run_steps() -> Parts:
     with timed("vendor"):
         vendor.fetch(vendor.packages("site", "python", "workshop"))
         model_file = vendor.model_file()
-    from . import kernels, model, snapshot, workshop
+    from . import encoder, kernels, model, snapshot, workshop
 
     kernel_folder, _ = cached(
         "kernels", [ROOT / "wasm_kernels", HERE / "kernels.py"], kernels.build
@@ -73,7 +74,10 @@ def run_steps() -> Parts:
     names = ("workshop.py", *APP_STEP[1:])
     shop_sources = [*workshop.sources(), VENDOR_LIST, *(HERE / name for name in names)]
     shop_folder, _ = cached("workshop", shop_sources, workshop.build)
-    return Parts(kernel_folder, model_folder, model_facts, app_folder, app, shop_folder)
+    encoder_sources = [encoder.source(), HERE / "encoder.py"]
+    encoder_folder, _ = cached("encoder", encoder_sources, encoder.build)
+    folders = {"workshop": shop_folder, "encoder": encoder_folder}
+    return Parts(kernel_folder, model_folder, model_facts, app_folder, app, **folders)
 
 
 def lay_out(parts: Parts) -> None:
@@ -86,6 +90,7 @@ def lay_out(parts: Parts) -> None:
     code = lay_code(parts, into)
     site = {"code": code, "model": parts.model, "app": app, "words": boot_words()}
     site["workshop"] = lay_workshop(parts, into) | {"stdlib": app["folder"] + app["stdlib"]}
+    licences |= {graph["path"]: graph["licence"] for graph in site["workshop"]["graphs"].values()}
     lay_documents(into, site, licences)
     old = BUILD / "dist.old"
     shutil.rmtree(old, ignore_errors=True)
@@ -112,9 +117,10 @@ def lay_app(parts: Parts, into: Path) -> dict:
 
 
 def lay_workshop(parts: Parts, into: Path) -> dict:
-    from . import workshop
+    from . import encoder, workshop
 
-    facts = workshop.facts(lay_tree(parts.workshop, into, "workshop"))
+    graphs = encoder.facts(parts.encoder, lay_tree(parts.encoder, into, "workshop"))
+    facts = workshop.facts(lay_tree(parts.workshop, into, "workshop"), graphs)
     return {**facts, "pyodide": PYODIDE}
 
 

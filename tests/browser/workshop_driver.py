@@ -50,5 +50,6 @@ class Workshop:
         given = [f"{name} = json.loads({json.dumps(value)!r})" for name, value in values.items()]
         lines = [*given, *body.strip().splitlines()]
         script = WRAPPED.replace("{body}", "".join(f"    {line}\n" for line in lines))
-        self.ask("embed", texts=[])  # Python is awake then, with NumPy
+        done = self.ask("embed", texts=[])  # Python is awake then, with NumPy
+        assert done["kind"] == "done", done
         return json.loads(self.worker.evaluate("(code) => pyodide.runPythonAsync(code)", script))

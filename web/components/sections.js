@@ -56,6 +56,13 @@ export const SECTIONS_STYLE = `${CONTROLS_STYLE}${TOKENS_STYLE}
   .part-0 { fill: var(--accent); background: var(--accent); }
   .part-1 { fill: var(--edge); background: var(--edge); }
   .part-2 { fill: var(--warning); background: var(--warning); }
+  .graph { overflow: auto; max-height: 70vh; border: 1px solid var(--line); border-radius: 10px; padding: 12px; margin: 0 0 12px; }
+  .graph svg { display: block; margin: 0 auto; }
+  .graph line { stroke: var(--edge); }
+  .graph rect { fill: var(--raised); stroke: var(--edge); }
+  .graph .input rect, .graph .output rect { stroke: var(--accent); }
+  .graph text { font: 12px ui-monospace, monospace; fill: var(--ink); text-anchor: middle; }
+  img.result { display: block; min-width: 96px; max-width: 100%; image-rendering: pixelated; border: 1px solid var(--line); margin: 0 0 14px; }
   p.source { font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow: auto; max-height: 420px; max-width: none;
              border: 1px solid var(--line); border-radius: 10px; padding: 10px 12px; }
   .form { margin: 4px 0 16px; }
@@ -126,6 +133,32 @@ function drawDots(label, rows) {
   return picture;
 }
 
+/** @param {string} kind @param {Record<string, string | number>} attributes @param {(Node | string)[]} children */
+function vector(kind, attributes, ...children) {
+  const element = document.createElementNS(SVG, kind);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.append(...children);
+  return element;
+}
+
+const BOX = 26; // height of a box of a graph, as in graphs/picture.py
+const EDGE = 2;
+
+/**
+ * A graph as boxes and lines, in its own size: what is larger than the page is scrolled.
+ * @param {{label: string, width: number, height: number, boxes: [string, string, number, number, number][],
+ *   lines: [number, number, number, number][]}} picture
+ */
+function drawGraph({ label, width, height, boxes, lines }) {
+  const size = { width: width + 2 * EDGE, height: height + 2 * EDGE };
+  const place = { viewBox: `${-EDGE} ${-EDGE} ${size.width} ${size.height}`, role: "img", "aria-label": label };
+  return vector("svg", { ...size, ...place },
+    ...lines.map(([x1, y1, x2, y2]) => vector("line", { x1, y1, x2, y2 })),
+    ...boxes.map(([name, kind, x, y, wide]) => vector("g", { class: kind },
+      vector("rect", { x, y, width: wide, height: BOX, rx: 6 }),
+      vector("text", { x: x + wide / 2, y: y + 17 }, name))));
+}
+
 /** @type {Record<string, (section: any, tell: (message: object) => void) => Node>} */
 const DRAW = {
   title: ({ text }) => make("h3", {}, text),
@@ -163,6 +196,9 @@ const DRAW = {
     make("ul", {}, ...parts.map((/** @type {string} */ part, /** @type {number} */ number) =>
       make("li", {}, make("span", { class: `part part-${number}` }), part))),
   ),
+  graph: (picture) => make(
+    "div", { class: "graph", role: "region", "aria-label": picture.label, tabindex: 0 }, drawGraph(picture)),
+  image: ({ source, label }) => make("img", { class: "result", src: source, alt: label }),
   progress: ({ share, label }) => make(
     "div",
     {
@@ -240,20 +276,22 @@ function drawPassage({ key, place, text, marked, button }, tell) {
 }
 
 /**
- * A few fields and one button; what was typed leaves them when it is sent.
- * @typedef {{name: string, label: string, type: string, autocomplete: string, optional?: boolean}} Field
+ * A few fields and one button; what was typed leaves them when it is sent, a field with a value of
+ * its own keeps it.
+ * @typedef {{name: string, label: string, type: string, autocomplete: string, optional?: boolean,
+ *   value?: string}} Field
  * @param {{name: string, button: string, hint: string, fields: Field[]}} section
  * @param {(message: object) => void} tell
  */
 function drawForm({ name, button, hint, fields }, tell) {
   const inputs = fields.map((field) => make("input", {
     id: `${name}-${field.name}`, name: field.name, type: field.type, autocomplete: field.autocomplete,
-    required: !field.optional,
+    required: !field.optional, value: field.value ?? "",
   }));
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const values = Object.fromEntries(inputs.map((input) => [input.name, input.value]));
-    for (const input of inputs) input.value = "";
+    for (const [number, input] of inputs.entries()) if (fields[number].value === undefined) input.value = "";
     tell({ kind: name, ...values });
   };
   const rows = fields.map((field, number) =>

@@ -17,14 +17,11 @@ export function listenForShortcuts(pressed) {
   });
 }
 
-/** Where dropped files are documents, not models. */
-const DOCUMENTS = "documents";
-
 /**
- * @param {(file: File, handle: any) => void} dropped with the file's handle, where the browser gives one
- * @param {(files: File[]) => void} documents dropped on their page
+ * @param {(file: File, handle: any) => void} dropped a model, with the file's handle, where the browser gives one
+ * @param {Record<string, (files: File[]) => void>} pages where dropped files are something else
  */
-export function listenForFiles(dropped, documents) {
+export function listenForFiles(dropped, pages) {
   const holdsFiles = (/** @type {DragEvent} */ event) =>
     event.dataTransfer?.types.includes("Files") ?? false;
   addEventListener("dragover", (event) => {
@@ -38,7 +35,8 @@ export function listenForFiles(dropped, documents) {
     if (!holdsFiles(event)) return;
     event.preventDefault();
     leave();
-    if (pageNamed() === DOCUMENTS) return documents([...(event.dataTransfer?.files ?? [])]);
+    const page = pages[pageNamed()];
+    if (page) return page([...(event.dataTransfer?.files ?? [])]);
     const file = event.dataTransfer?.files[0];
     /** @type {any} */
     const item = event.dataTransfer?.items[0];

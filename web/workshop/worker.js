@@ -84,6 +84,7 @@ Object.assign(self, {
     /** Makes NumPy importable. */
     numpy: () => (numpy ??= bytesOf(places.numpy).then((wheel) =>
       python.unpackArchive(wheel, "whl", { extractDir: SITE_PACKAGES }))),
+    pixels,
     /** Asks the graph worker. @param {any} message @param {Transferable[]} given */
     graph: (message, given) => {
       const answer = Promise.withResolvers();
@@ -93,6 +94,15 @@ Object.assign(self, {
     },
   },
 });
+
+/** A picture drawn into so many pixels, RGBA. @param {File} file @param {number} width @param {number} height */
+async function pixels(file, width, height) {
+  const picture = await createImageBitmap(file);
+  const canvas = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  canvas?.drawImage(picture, 0, 0, width, height);
+  picture.close();
+  return canvas?.getImageData(0, 0, width, height).data;
+}
 
 function graphWorker() {
   if (graphs) return graphs;

@@ -42,6 +42,19 @@ async def read_file(file: Any) -> bytes:
     return (await file.arrayBuffer()).to_bytes()
 
 
+async def pixels(file: Any, width: int, height: int) -> bytes:
+    """A picture (a JavaScript `File`) drawn into that size: RGBA, row after row.
+
+    Raises OSError when the browser knows no such picture.
+    """
+    from pyodide.ffi import JsException
+
+    try:
+        return (await _workbench().pixels(file, width, height)).to_bytes()
+    except JsException as error:
+        raise OSError(str(error)) from error
+
+
 async def need_numpy() -> None:
     """Makes `import numpy` possible; the first call unpacks it."""
     await _workbench().numpy()

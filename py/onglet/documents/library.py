@@ -183,7 +183,7 @@ class Library:
         self._tell("changed")
 
     async def _take_up(self, papers: Papers) -> None:
-        """Goes on with what was cut short, by a killed tab or a lock, and is no other tab's work."""
+        """Goes on with what was cut short (a killed tab, a lock) and is no other tab's work."""
         for entry, read in await papers.unfinished():
             ours = any(each.document == entry.id for each in self.imports)
             if ours or not await self.bridge.call("hold_document", id=entry.id):
@@ -218,8 +218,7 @@ class Library:
             await papers.remove(one.document)
 
     async def _take(self, one: Import) -> None:
-        """A file -> passages in the store -> their vectors. Raises Refused; what was read then stays
-        for another try."""
+        """A file -> passages in the store -> their vectors. Raises Refused; what was read stays."""
         papers = self.papers
         if not papers:
             raise Refused("store_locked" if self.keeper.locked else "no_storage")
@@ -242,7 +241,9 @@ class Library:
             await papers.begin(Entry(one.document, one.name, one.bytes, read["pages"]))
             for first in range(0, len(read["passages"]), WRITTEN):
                 part = enumerate(read["passages"][first : first + WRITTEN], first)
-                rows = [(place, page, clean(above), clean(text)) for place, (text, page, above) in part]
+                rows = [
+                    (place, page, clean(above), clean(text)) for place, (text, page, above) in part
+                ]
                 self._check(one)
                 await papers.add(one.document, rows)
             await papers.was_read(one.document)

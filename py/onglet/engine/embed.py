@@ -58,7 +58,7 @@ class Embedder:
         for row, each in enumerate(tokens):
             ids[row, : len(each)] = each
             mask[row, : len(each)] = 1
-        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        feeds = {"input_ids": ids, "attention_mask": mask}
         states = (await self._session.run(feeds))["last_hidden_state"]
         seen = mask[:, :, None].astype(np.float32)
         means = (states * seen).sum(axis=1) / seen.sum(axis=1)
