@@ -10,8 +10,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from onnx import TensorProto
 from onnx.backend.test.case import node
 from onnx.backend.test.case.test_case import TestCase
+from onnx.numpy_helper import to_array
 
 PLAIN = "?bhilqBHILQefdOU"  # kinds of NumPy that travel; bfloat16 and the like are no NumPy
 
@@ -59,5 +61,5 @@ def plain(value) -> np.ndarray:
     """A tensor; an empty one stands for what is none (a sequence, a type that NumPy lacks)."""
     if isinstance(value, (list, dict)) or value is None:
         return NOTHING
-    array = np.asarray(value)
+    array = to_array(value) if isinstance(value, TensorProto) else np.asarray(value)
     return array if array.dtype.char in PLAIN else NOTHING

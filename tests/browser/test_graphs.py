@@ -61,7 +61,7 @@ def test_a_graph_is_opened_drawn_and_run(graphs, server, watch):
     graphs.choose("pick", "small.onnx", small_graph())
     picture = page.locator(".graph svg")
     picture.wait_for(timeout=120_000)
-    assert picture.locator("text").all_inner_texts() == ["x", "Add", "y"]
+    assert picture.locator("text").all_text_contents() == ["x", "Add", "y"]
     page.get_by_text("float32 [n, 3]", exact=True).filter(visible=True).wait_for()
     page.get_by_text("ai.onnx 17").filter(visible=True).wait_for()
     graphs.run("2 4 6 11 22 33", "1 2 3 10 20 30")

@@ -99,6 +99,11 @@ def pdf(*pages: str) -> bytes:
             f"/Contents {5 + 2 * number} 0 R>>"
         )
         objects.append(f"<</Length {len(content)}>>\nstream\n{content}\nendstream")
+    return file_of(objects)
+
+
+def file_of(objects: list[str]) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is the catalogue."""
     out, places = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, 1):
         places.append(len(out))
@@ -220,6 +225,27 @@ def test_a_pdf_of_too_many_pages(monkeypatch):
     monkeypatch.setattr("onglet.documents.readers.pdf.MOST_PAGES", 2)
     with pytest.raises(Refused, match="document_pages"):
         readers.read(pdf("(a) Tj", "(b) Tj", "(c) Tj"), "a.pdf")
+
+
+def tree(*kids: str) -> bytes:
+    """A PDF whose page tree has these branches, one after the other, and one page."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>"]
+    objects += [f"<</Type/Pages/Count 1/Kids[{each}]>>" for each in kids]
+    objects += ["<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"]
+    return file_of(objects)
+
+
+ENDLESS = {
+    "100,000 pages": tree("3 0 R " * 100_000),
+    "ten to the ninth": tree(*(f"{number} 0 R " * 10 for number in range(3, 12))),
+    "a circle": tree("3 0 R", "2 0 R 2 0 R"),
+}
+
+
+@pytest.mark.parametrize("data", ENDLESS.values(), ids=ENDLESS)
+def test_a_pdf_without_end_is_refused_at_once(data):
+    with pytest.raises(Refused, match="document_pages"):
+        readers.read(data, "a.pdf")
 
 
 @settings(deadline=None)  # the first example imports the libraries

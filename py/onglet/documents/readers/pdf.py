@@ -26,6 +26,7 @@ def read(data: bytes, name: str, progress: Progress) -> Iterator[Block]:
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         raise Refused("locked_document")
+    limit_pages(reader)
     count = len(reader.pages)
     if count > MOST_PAGES:
         raise Refused("document_pages", pages=count, limit=MOST_PAGES)
@@ -40,6 +41,18 @@ def read(data: bytes, name: str, progress: Progress) -> Iterator[Block]:
             yield Block(title, level, number)
         yield from (Block(part, 0, number) for part in paragraphs(text))
         progress(number, count)
+
+
+def limit_pages(reader: "PdfReader") -> None:
+    """Refuses a file of far too many pages before pypdf lists them, whatever the file says of their
+    number: a few branches that hold one another ten times over, or in a circle, have no end."""
+    waiting, pages = [reader.root_object["/Pages"]], 0
+    while waiting:
+        kids = waiting.pop().get_object().get("/Kids")
+        pages += 1
+        waiting += kids or []
+        if pages + len(waiting) > 2 * MOST_PAGES:
+            raise Refused("document_pages", pages=pages + len(waiting), limit=MOST_PAGES)
 
 
 def narrow_spaces() -> None:
