@@ -43,7 +43,7 @@ class Graphs:
         """Runs on what is typed; the first output must begin with `wanted`."""
         for place, text in enumerate(typed):
             self.page.locator(f"#run-input{place}").fill(text)
-        self.page.locator("[data-key=run]").click()
+        self.page.locator("[data-key=run]").filter(visible=True).click()
         result = self.page.locator("dd.code").filter(visible=True, has_text=wanted)
         result.first.wait_for(timeout=60_000)
 
@@ -69,8 +69,8 @@ def test_a_graph_is_opened_drawn_and_run(graphs, server, watch):
     assert page.locator("#run-input0").input_value() == "1 2 3 10 20 30"
 
     page.locator("#run-input0").fill("1 2")
-    page.locator("[data-key=run]").click()
-    page.locator("p.problem").wait_for()
+    page.locator("[data-key=run]").filter(visible=True).click()
+    page.locator("p.problem").filter(visible=True).wait_for()
     app.expect("graphs.reason.count")
 
     graphs.choose("give", "table.csv", b"a,b,c\n0,0,0\n")
@@ -78,7 +78,7 @@ def test_a_graph_is_opened_drawn_and_run(graphs, server, watch):
     graphs.run("1 2 3")
 
     graphs.choose("pick", "broken.onnx", small_graph()[:-20])
-    page.locator("p.problem").wait_for()
+    page.locator("p.problem").filter(visible=True).wait_for()
     app.expect("error.broken_onnx")
 
     graphs.choose("pick", "photo.onnx", brightness())
@@ -91,7 +91,7 @@ def test_a_graph_is_opened_drawn_and_run(graphs, server, watch):
         12,
         16,
     ]
-    page.locator("[data-key=close]").click()
+    page.locator("[data-key=close]").filter(visible=True).click()
     app.expect("graphs.drop")
     assert watch.off_origin == []
     assert [path for _, path, status in server.log if status >= 400] == []
