@@ -62,14 +62,25 @@ def parents(things: list[tuple]) -> list[list[int]]:
     return found
 
 
+def rows_of(things: list[tuple], above: list[list[int]]) -> list[int]:
+    """The row of each thing: below all that it needs; an operator that needs nothing (it reads
+    weights alone) right above what first reads it."""
+    found: list[int] = []
+    for others in above:
+        found.append(max((found[other] + 1 for other in others), default=0))
+    for others in above:
+        alone = [other for other in others if not above[other] and things[other][1] == "operator"]
+        for other in alone:
+            below = min(found[each] for each, needs in enumerate(above) if other in needs)
+            found[other] = max(0, below - 1)
+    return found
+
+
 def placed(things: list[tuple], above: list[list[int]]) -> list[Box]:
     """Boxes in the order of the things."""
-    rows: list[list[int]] = []
-    row_of: list[int] = []
-    for place, others in enumerate(above):
-        row = max((row_of[other] + 1 for other in others), default=0)
-        row_of.append(row)
-        rows += [[] for _ in range(row + 1 - len(rows))]
+    row_of = rows_of(things, above)
+    rows: list[list[int]] = [[] for _ in range(max(row_of, default=-1) + 1)]
+    for place, row in enumerate(row_of):
         rows[row].append(place)
     widths = [LETTER * len(short(label)) + 18 for label, *_ in things]
     lengths = [sum(widths[place] + APART for place in row) - APART for row in rows]
