@@ -318,7 +318,7 @@ class Session:
         tables = {}
         for turn in conversation.turns:
             tables |= table.taken_out(turn.question)[1]
-        here = Here(datetime.now(), notes, tables)
+        here = Here(datetime.now(), notes, tables, self.documents.search if store else None)
         return steps.Hands(tools, frozenset(asking), here, self._ask_permission)
 
     async def _use_tools(self, conversation: Conversation, turn: Turn, hands: steps.Hands) -> None:

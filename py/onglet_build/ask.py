@@ -1,4 +1,4 @@
-"""`build.py ask [--model FILE_OR_URL] [--link URL] [--document FILE] [--json] PROMPT`: asks the
+"""`build.py ask [--model FILE_OR_URL] [--link URL [--passphrase WORDS]] [--document FILE] [--json] PROMPT`: asks the
 built site, in a headless browser.
 
 Types the prompt into the real composer and streams the answer to the terminal as it grows. Exit
@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="build.py ask", description=__doc__)
     parser.add_argument("--model", metavar="FILE_OR_URL", help="another GGUF model")
     parser.add_argument("--link", metavar="URL", help="the agent of a link answers")
+    parser.add_argument("--passphrase", metavar="WORDS", help="opens an encrypted link")
     parser.add_argument("--document", metavar="FILE", type=Path, help="answer from this document")
     parser.add_argument("--json", action="store_true", help="print one object on the last line")
     parser.add_argument("prompt")
@@ -39,7 +40,8 @@ def main(arguments: list[str]) -> int:
         model = local_model(options.model) if options.model else None
         if options.document and not options.document.is_file():
             raise OSError(f"There is no file {options.document}.")
-        answer, report = ask(options.prompt, model, options.link, options.document)
+        link = (options.link, options.passphrase) if options.link else None
+        answer, report = ask(options.prompt, model, link, options.document)
     except (AskFailed, OSError) as trouble:
         print(trouble, file=sys.stderr)
         return 1
@@ -79,7 +81,10 @@ def download(url: str, target: Path) -> None:
 
 
 def ask(
-    prompt: str, model: Path | None, link: str | None = None, document: Path | None = None
+    prompt: str,
+    model: Path | None,
+    link: tuple[str, str | None] | None = None,
+    document: Path | None = None,
 ) -> tuple[Answer, dict]:
     """Returns the answer and the report that --json prints. Raises AskFailed."""
     with (
@@ -94,7 +99,8 @@ def ask(
         if model:
             app.open_model(model)
         if link:
-            app.use_link(link.rpartition("#")[2])
+            address, passphrase = link
+            app.use_link(address.rpartition("#")[2], passphrase)
         if document:
             app.add_document(document)
         answer = app.ask(prompt, grown=show)

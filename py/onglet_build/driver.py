@@ -87,12 +87,19 @@ class App:
         self.page.wait_for_function(condition, arg=name, timeout=seconds * 1000)
         return self
 
-    def use_link(self, fragment: str) -> "App":
+    def use_link(self, fragment: str, passphrase: str | None = None) -> "App":
         """Opens a link to an agent and says yes to what it shows. Raises AskFailed."""
         self.page.goto(f"{self.url}#{fragment}")
         problem = self.page.locator("p.problem").filter(visible=True)
         use = self.page.locator("[data-key=use]")
-        use.or_(problem).first.wait_for()
+        locked = self.page.locator("#open_closed-passphrase")
+        use.or_(problem).or_(locked).first.wait_for()
+        if locked.count():
+            if passphrase is None:
+                raise AskFailed(TABLES["en"]["agents.closed"])
+            locked.fill(passphrase)
+            locked.press("Enter")
+            use.or_(problem).first.wait_for()
         if problem.count():
             raise AskFailed(problem.first.inner_text())
         use.click()

@@ -6,7 +6,8 @@ import zipfile
 
 import pytest
 
-from onglet_build.driver import App
+from onglet.agents import gallery, links
+from onglet_build.driver import SECONDS_TO_ANSWER, App
 from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 from tests.manual import part_of_manual
@@ -14,6 +15,7 @@ from tests.manual import part_of_manual
 pytestmark = pytest.mark.service_worker
 
 PAGES = (12, 19)
+LIBRARIAN = next(agent for agent in gallery.agents("en") if agent.tools == ("lookup@1",))
 QUESTION = "Which characters may a package name hold?"
 FOUND_ON = 6  # page 17 of the manual
 NOTE = (
@@ -120,6 +122,15 @@ def test_documents_are_read_found_and_kept(documents, watch):
     cited = app.citations()[0]
     assert (cited["document"], cited["page"]) == ("notes.md", None)
     assert "behind the blue door" in cited["passage"]
+    app.use_link(links.link(LIBRARIAN))
+    page.locator("[data-key=documents][aria-pressed=true]").click()  # the agent asks them itself
+    app.send("What do my documents say about the spare key?")
+    page.locator(".step").first.wait_for()
+    page.get_by_text("notes.md: “").filter(visible=True).first.wait_for()
+    page.locator(".turn.answer.last.done").wait_for(timeout=1000 * SECONDS_TO_ANSWER)
+    assert "behind the blue door" in app.answers_on_screen()[-1]
+    documents.open()
+    app.press("documents.ask")
     app.send("Who won the football world cup?")
     app.expect("chat.not_in_documents")
     page.reload()

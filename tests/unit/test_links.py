@@ -14,12 +14,11 @@ from onglet.agents import links
 from onglet.agents.config import Agent, cleaned
 from onglet.agents.links import MOST_IN, MOST_OUT, PLAIN, link, opened
 from onglet.engine.errors import Refused
+from tests.hostile_links import AGENT, BOMB_BYTES, CONTENT, WHOLE, fuzzed, of_bytes, of_text
 
 FUZZED = 10_000 if os.environ.get("ONGLET_FULL") else 500
-AGENT = Agent(name="Tutor", purpose="Explains sums", instructions="Ask first.\nBe patient.")
 TEXT = some.text(max_size=99).map(cleaned)
 AGENTS = some.builds(Agent, name=TEXT.map(lambda text: text[:40].strip() or "x"), instructions=TEXT)
-LETTERS = string.ascii_letters + string.digits + "-_"
 CODES = ("bad_link", "long_link", "bad_agent", "bad_schema", "not_an_agent", "newer_agent")
 
 
@@ -35,20 +34,6 @@ def test_a_plain_agent_fits_in_a_message():
     mixed = random.Random(1).choices(string.ascii_letters + " ", k=1000)
     agent = Agent(**{**vars(AGENT), "instructions": " ".join("".join(mixed).split())})
     assert len(link(agent)) < 2000
-
-
-def of_bytes(content: bytes) -> str:
-    return PLAIN + links.in_letters(content)
-
-
-def of_text(text: str) -> str:
-    return PLAIN + links.packed(text)
-
-
-WHOLE = link(AGENT)
-CONTENT = links.squeezed(AGENT.canonical())
-BOMB = zlib.compressobj(9, zlib.DEFLATED, -15)
-BOMB_BYTES = BOMB.compress(bytes(10**7)) + BOMB.flush()
 
 
 @pytest.mark.parametrize(
@@ -81,33 +66,14 @@ def test_a_bomb_is_stopped_at_its_limit():
     assert MOST_OUT == 256 << 10 and MOST_IN == 32 << 10
 
 
-def fuzzed(chance: random.Random) -> str:
-    """A link with wrong letters, wrong bytes, wrong text, or nothing right."""
-    kind = chance.randrange(4)
-    if kind == 0:
-        letters = list(WHOLE)
-        for _ in range(chance.randint(1, 8)):
-            letters[chance.randrange(len(letters))] = chance.choice(LETTERS + "/.#%é\0")
-        return "".join(letters)
-    if kind == 1:
-        content = bytearray(CONTENT)
-        for _ in range(chance.randint(1, 4)):
-            content[chance.randrange(len(content))] = chance.randrange(256)
-        return of_bytes(bytes(content[: chance.randint(1, len(content))]))
-    if kind == 2:
-        text = list(AGENT.canonical())
-        for _ in range(chance.randint(1, 6)):
-            place = chance.randrange(len(text))
-            text[place : place + chance.randrange(4)] = chance.choice('{}[]",:0-1eE\\u\u202e ab')
-        return of_text("".join(text))
-    return PLAIN + "".join(chance.choices(LETTERS, k=chance.randrange(600)))
-
-
 def test_fuzzed_links_are_refused_or_agents():
     chance, agents = random.Random(7), 0
     for _ in range(FUZZED):
+        fragment = fuzzed(chance)
         try:
-            agent = opened(fuzzed(chance))
+            if links.closed(fragment):
+                continue  # the browser says what is wrong with it
+            agent = opened(fragment)
         except Refused as refused:
             assert refused.code in CODES
         else:

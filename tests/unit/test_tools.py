@@ -8,11 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from onglet import words
 from onglet.agents import calls, schema
 from onglet.agents.tools import PERMISSIONS, Here, Tool, known, table
 from onglet.agents.tools.calculator import calculator
 from onglet.agents.tools.convert import UNITS, convert
+from onglet.documents.search import search
+from onglet.vault.papers import Papers
+from onglet.vault.schema import migrate
+from onglet.vault.store import FileStore
 from onglet_build.places import PY
 
 SALES = "region,units,price\nNorth,12,3.5\nSouth,7,4\nNorth,5,2.25\n"
@@ -45,10 +48,64 @@ def test_every_file_is_a_tool_with_words_and_examples_that_fit_its_signature():
         assert tool.purpose and tool.permission in PERMISSIONS
         assert tool.permission == "ask" or not tool.writes
         assert schema.problem(tool.schema()) == ""
-        for language in words.LANGUAGES:
-            assert f"tool.{tool.name}" in words.TABLES[language]
         for _, arguments in tool.examples:
             assert set(arguments) <= set(tool.parameters)
+
+
+async def kept() -> Papers:
+    """Two documents in a real store."""
+    store = FileStore()
+    await migrate(store)
+    papers = Papers(store)
+    for id, name, page, text in (
+        ("a", "house.pdf", 3, "The spare key hangs behind the blue door. " + "Other words. " * 60),
+        ("b", "car.md", None, "Long before. " * 50 + "The warranty ends in May 2031. It is red."),
+    ):
+        sql = "INSERT INTO document (id, name, bytes, created, ready) VALUES (?, ?, 1, 1.0, 1.0)"
+        row = """INSERT INTO passage (document, place, page, headings, text, vector)
+            VALUES (?, 0, ?, '', ?, '')"""
+        await store.write([sql, id, name], [row, id, page, text])
+    return papers
+
+
+@pytest.mark.parametrize(
+    ("question", "about", "found"),
+    [
+        (
+            "What do my documents say about the warranty?",
+            "the warranty",
+            "car.md: “The warranty ends",
+        ),
+        (
+            "Where is the spare key, according to my files?",
+            "spare key",
+            "house.pdf, page 3: “The spare",
+        ),
+        ("Find the spare key in my documents", "spare key", "blue door"),
+    ],
+)
+def test_documents_are_looked_into(question, about, found):
+    (reading,) = known()["lookup"].readings(question, place())
+    assert about in reading["about"]
+
+    async def look() -> str:
+        papers = await kept()
+        here = Here(datetime(2026, 11, 23), search=lambda asked: search(papers, asked))
+        return await known()["lookup"].run(reading, here)
+
+    said = asyncio.run(look())
+    assert found in said and len(said) < 800
+
+
+def test_a_lookup_without_documents_says_so():
+    with pytest.raises(ValueError, match="no documents"):
+        use("lookup", about="x")
+    for question in (
+        "What is 2 + 2?",
+        "Look in my notes for the key",
+        "Who wrote the file format?",
+    ):
+        assert known()["lookup"].readings(question, place()) == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ NAMES = {
         "child": ("Simple words", "Explains a thing as to a child, with one example."),
         "feeling": ("Mood of a text", "Says whether a text is positive, negative or neutral."),
         "handy": ("Handy helper", "Calculates, converts units, knows the date and keeps notes."),
+        "library": ("Your documents", "Looks into the documents you keep here and quotes them."),
     },
     "fr": {
         "sentence": ("Une phrase", "Répond en une seule phrase courte (en anglais)."),
@@ -22,6 +23,7 @@ NAMES = {
             "Petites tâches",
             "Calcule, convertit, connaît la date, prend des notes (anglais).",
         ),
+        "library": ("Vos documents", "Cherche dans vos documents et les cite (en anglais)."),
     },
 }
 COPYING = replace(BEST, repeat_penalty=1.0)  # what is copied repeats what was said
@@ -57,6 +59,12 @@ MADE = {
             "Remember that the spare key is at Maria's.",
             "Where did I say the spare key is?",
         ),
+    },
+    "library": {
+        "instructions": "Give short, clear, correct answers.",
+        "max_tokens": 192,
+        "tools": ("lookup@1",),
+        "openings": ("What do my documents say about the warranty?",),
     },
 }
 

@@ -13,7 +13,7 @@ from onglet.agents.config import Agent
 from onglet.agents.tools import PERMISSIONS, known
 from onglet.components import Paper
 from onglet.engine.errors import Refused
-from onglet.sheets.editor import Editor
+from onglet.sheets.editor import Editor, tool_says
 from onglet.sheets.share import Share
 from onglet.sheets.side import buttons, form, plain, text
 from onglet.vault.cases import Cases
@@ -380,7 +380,7 @@ class AgentsPage:
                 {"name": f"permit_{each}", "label": say(f"permission.choose.{each}"), "main": False}
                 for each in others
             ]
-            facts = f"{say(f'tool.{name}')} · {permission_words(name, now)}"
+            facts = f"{tool_says(name)} · {permission_words(name, now)}"
             items.append(item(name, name, facts, choices))
         hint = text("agents.tools.change.hint", "muted")
         return [title("agents.tools.change"), hint, {"kind": "items", "items": items}]

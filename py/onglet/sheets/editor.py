@@ -179,20 +179,23 @@ class Editor:
 def control(field: Field) -> dict:
     """A field as web/components/controls.js draws it."""
     top, _, part = field.name.partition(".")
-    named = {"sampling": f"sampling.{part}", "tools": f"tool.{part}"}.get(
-        top, f"agents.field.{top}"
-    )
-    label = say(named)
+    named = f"sampling.{part}" if top == "sampling" else f"agents.field.{top}"
+    label = f"{part}: {tool_says(part)}" if top == "tools" else say(named)
     hint = f"{named}.hint"
     shape = {key: value for key, value in asdict(field).items() if key not in ("least", "most")}
     return {
         **shape,
-        "label": f"{part}: {label}" if top == "tools" else label,
+        "label": label,
         "hint": say(hint) if has(hint) else "",
         "min": field.least,
         "max": field.most,
         "options": [[each, choice_words(top, each)] for each in field.choices],
     }
+
+
+def tool_says(name: str) -> str:
+    """What a tool does, in the language of now if somebody has said it there."""
+    return say(f"tool.{name}") if has(f"tool.{name}") else known()[name].purpose
 
 
 def choice_words(top: str, choice: str) -> str:

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -35,13 +35,27 @@ class Notes(Protocol):
     async def texts(self) -> list[str]: ...
 
 
+class Passage(Protocol):
+    """A part of a document (vault/papers.py); `page` from 1, None where there are no pages."""
+
+    name: str
+    page: int | None
+    text: str
+
+
+class Hit(Protocol):
+    passage: Passage
+
+
 @dataclass(frozen=True)
 class Here:
-    """What a tool may know of its place. `tables`: CSV texts by name."""
+    """What a tool may know of its place. `tables`: CSV texts by name; `search`: finds passages of
+    the person's documents, the best first."""
 
     now: datetime
     notes: Notes | None = None
     tables: dict[str, str] = field(default_factory=dict)
+    search: Callable[[str], Awaitable[Sequence[Hit]]] | None = None
 
 
 @dataclass(frozen=True)
