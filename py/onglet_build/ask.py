@@ -1,5 +1,5 @@
-"""`build.py ask [--model FILE_OR_URL] [--link URL [--passphrase WORDS]] [--document FILE] [--json] PROMPT`: asks the
-built site, in a headless browser.
+"""`build.py ask [--model FILE_OR_URL] [--link URL [--passphrase WORDS]] [--document FILE] [--json]
+PROMPT`: asks the built site, in a headless browser.
 
 Types the prompt into the real composer and streams the answer to the terminal as it grows. Exit
 status 1 with the page's sentence when there is no answer. Knows nothing of models or engines.

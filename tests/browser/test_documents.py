@@ -122,15 +122,6 @@ def test_documents_are_read_found_and_kept(documents, watch):
     cited = app.citations()[0]
     assert (cited["document"], cited["page"]) == ("notes.md", None)
     assert "behind the blue door" in cited["passage"]
-    app.use_link(links.link(LIBRARIAN))
-    page.locator("[data-key=documents][aria-pressed=true]").click()  # the agent asks them itself
-    app.send("What do my documents say about the spare key?")
-    page.locator(".step").first.wait_for()
-    page.get_by_text("notes.md: “").filter(visible=True).first.wait_for()
-    page.locator(".turn.answer.last.done").wait_for(timeout=1000 * SECONDS_TO_ANSWER)
-    assert "behind the blue door" in app.answers_on_screen()[-1]
-    documents.open()
-    app.press("documents.ask")
     app.send("Who won the football world cup?")
     app.expect("chat.not_in_documents")
     page.reload()
@@ -146,4 +137,11 @@ def test_documents_are_read_found_and_kept(documents, watch):
     documents.item("notes.md").wait_for(state="detached")
     app.press("chat.undo")
     documents.wait_for("notes.md")
+    app.wait_model().use_link(links.link(LIBRARIAN))
+    page.locator("[data-key=documents][aria-pressed=true]").click()  # the agent asks them itself
+    app.send("What do my documents say about the spare key?")
+    page.locator(".step").first.wait_for()
+    page.get_by_text("notes.md: “").filter(visible=True).first.wait_for()
+    page.locator(".turn.answer.last.done").wait_for(timeout=1000 * SECONDS_TO_ANSWER)
+    assert "behind the blue door" in app.answers_on_screen()[-1]
     assert watch.off_origin == []
