@@ -6,6 +6,9 @@ PROMISES = {
     "refused": "tests/browser/test_silence.py::test_workers_are_under_the_policy_too",
     "sealed": "tests/browser/test_seal.py::test_nothing_leaves_a_sealed_site",
     "links": "tests/browser/test_links.py::test_a_link_shows_its_address_before_it_opens",
+    "proposes": "tests/browser/test_agents.py"
+    "::test_hostile_links_are_refused_and_nothing_else_happens",
+    "asked": "tests/unit/test_injection.py::test_no_document_has_anything_written_without_a_yes",
     "words": "tests/browser/test_hostile_output.py::test_hostile_output_is_only_text",
     "files": "tests/faults/test_hostile_files.py",
     "bytes": "tests/browser/test_service_worker.py::test_a_wrong_byte_is_never_stored",
