@@ -77,6 +77,7 @@ def test_the_handy_agent_converts_dates_notes_and_asks_before_it_writes(app_page
     wide = "() => document.documentElement.scrollWidth <= innerWidth"
     assert page.evaluate(wide)
     page.locator("[data-key=use]").click()
+    page.get_by_text(HANDY.openings[0]).filter(visible=True).first.wait_for()
     said = answer(app_page, "Convert 26.2 miles to kilometers")
     assert page.locator(".step").count() == 0 and said
 
