@@ -13,7 +13,8 @@ from onglet_build.places import ROOT
 def test_each_promise_names_a_test_that_exists(name):
     path, _, test = PROMISES[name].partition("::")
     assert (ROOT / path).is_file(), path
-    assert re.search(rf"^(?:async )?def {test or 'test_'}", (ROOT / path).read_text(), re.M), PROMISES[name]
+    found = re.search(rf"^(?:async )?def {test or 'test_'}", (ROOT / path).read_text(), re.M)
+    assert found, PROMISES[name]
 
 
 @pytest.mark.parametrize("language", TABLES)
