@@ -17,6 +17,7 @@ import { guardLinks } from "./page/links.js";
 import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, language, services, settings } from "./page/services.js";
+import { SandboxHost } from "./page/sandbox.js";
 import { StoreHost } from "./page/store.js";
 import { showProgress, showStopped, showTrouble } from "./page/signs.js";
 import { WorkshopHost } from "./page/workshop.js";
@@ -42,6 +43,7 @@ const events = new Events(app);
 const files = new FilesHost((news) => events.send("library", news));
 const disk = new DiskFiles(engine, files);
 const workshop = new WorkshopHost((news) => events.send("workshop", news));
+const sandbox = new SandboxHost();
 const store = new StoreHost((name, value) => events.send(name, value));
 startApp();
 listen();
@@ -61,7 +63,7 @@ function startApp() {
     lock: `onglet-app-${crypto.randomUUID?.() ?? Math.random()}`,
   };
   const model = { path: site.model.path, loading: engine.choice.load !== null };
-  answerCalls(app, services(engine, model, store, { files, disk, workshop }));
+  answerCalls(app, services(engine, model, store, { files, disk, workshop, sandbox }));
   const { prerendered, live, stopped } = mount(app, start);
   app.postMessage(start, [enginePort]);
   prerendered.then(() => mark("prerendered"));

@@ -30,8 +30,8 @@ const DOWNLOAD_POLICY = "@download_policy@";
 /** @type {Map<string, Set<string>>} */
 const letThrough = new Map();
 const COMPLETE = new URL("complete", SCOPE).href;
-/** The group of the files that are fetched when they are first needed. */
-const LATER = "workshop";
+/** The groups of the files that are fetched when they are first needed. */
+const LATER = ["workshop", "sandbox", "figures"];
 /** While a cache of this name exists nothing leaves this device; it ends with the last tab. */
 const SEAL = `onglet-seal ${SCOPE.pathname}`;
 
@@ -192,20 +192,22 @@ async function missing(group) {
   const list = await (await fetch(new URL("files.json", SCOPE), { cache: "no-cache" })).json();
   if (list.build !== BUILD) throw new HostMoved(`the host serves ${list.build}, not ${BUILD}`);
   const wanted = [];
-  const later = await isInUse(list.files);
+  const used = await groupsInUse(list.files);
   for (const file of /** @type {Listed[]} */ (list.files)) {
-    if (group ? file.group !== group : file.group === LATER && !later) continue;
+    if (group ? file.group !== group : LATER.includes(file.group) && !used.has(file.group)) continue;
     if (!held.has(new URL(file.path, SCOPE).href) && !(await isKept(file))) wanted.push(file);
   }
   return wanted;
 }
 
-/** Whether a build on this device has what is fetched when first needed: the next one takes it too. */
-async function isInUse(/** @type {Listed[]} */ files) {
-  for (const file of files) {
-    if (file.group === LATER && (await caches.match(new URL(file.path, SCOPE).href))) return true;
+/** What is fetched when first needed and a build on this device has: the next one takes it too. */
+async function groupsInUse(/** @type {Listed[]} */ files) {
+  const used = new Set();
+  for (const { group, path } of files) {
+    if (!LATER.includes(group) || used.has(group)) continue;
+    if (await caches.match(new URL(path, SCOPE).href)) used.add(group);
   }
-  return false;
+  return used;
 }
 
 /** Whether the file is a part of a model that this device keeps outside the cache. */

@@ -30,6 +30,7 @@ from onglet.documents.library import Library
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Tokens
 from onglet.model import Model
+from onglet.sandbox.programs import Sandbox
 from onglet.vault.keeper import Keeper
 from onglet.vault.notes import Notes
 
@@ -281,7 +282,9 @@ class Session:
         """Stops the answer under way; a second time, without waiting for the engine."""
         if not self._answer:
             return
-        if self._stopping or self._permission or self.conversation.last.phase == WAITING:
+        last = self.conversation.last
+        acts = any(step.state == steps.RUNS for step in last.steps)
+        if self._stopping or self._permission or acts or last.phase == WAITING:
             self._answer.cancel()
         else:
             self._stopping = True
@@ -318,7 +321,8 @@ class Session:
         tables = {}
         for turn in conversation.turns:
             tables |= table.taken_out(turn.question)[1]
-        here = Here(datetime.now(), notes, tables, self.documents.search if store else None)
+        search = self.documents.search if store else None
+        here = Here(datetime.now(), notes, tables, search, Sandbox(self.bridge))
         return steps.Hands(tools, frozenset(asking), here, self._ask_permission)
 
     async def _use_tools(self, conversation: Conversation, turn: Turn, hands: steps.Hands) -> None:

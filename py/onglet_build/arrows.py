@@ -18,6 +18,7 @@ FLOORS = {
     "agents": 4,
     "documents": 3,
     "graphs": 3,
+    "sandbox": 3,
     "translation": 3,
     "health": 3,
     "library": 3,

@@ -25,7 +25,10 @@ CDN = re.compile(
     rb"(?:jsdelivr\.net|unpkg\.com|cdnjs\.cloudflare|esm\.sh|googleapis\.com|bokeh\.org/bokeh)"
 )
 # Vendored scripts name these hosts for widgets that Onglet does not use; the policy blocks them.
-KNOWN_CDN = {"bokeh.min.js", "panel.min.js", "panel-material-ui.bundle.js", "pyodide.mjs"}
+KNOWN_CDN = {
+    *("bokeh.min.js", "panel.min.js", "panel-material-ui.bundle.js", "pyodide.mjs"),
+    "python.js",  # of the sandbox: pyodide.mjs is in it
+}
 # The page and its workers know different global names; each project leaves one file to the other.
 PROJECTS = {"tsconfig.json": "app/worker.js", "tsconfig.workers.json": "app/mount.js"}
 TEXTS = (".html", ".js", ".mjs", ".css", ".json", ".webmanifest", ".svg")

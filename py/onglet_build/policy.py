@@ -1,10 +1,19 @@
 """What the site's documents and workers may do, in one place: the content security policy and the
 headers that isolate the page. index.html, sw.js and dist/_headers are filled from here."""
 
+import base64
+import hashlib
+
+from .places import WEB
+
+# The one inline script: that of the sandbox's frame, which inherits the policy of the page.
+FRAME_SCRIPT = (WEB / "sandbox" / "frame.js").read_text("utf-8")
+_DIGEST = base64.b64encode(hashlib.sha256(FRAME_SCRIPT.encode()).digest()).decode()
+FRAME_HASH = f"'sha256-{_DIGEST}'"
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self' 'wasm-unsafe-eval'",
+        f"script-src 'self' 'wasm-unsafe-eval' {FRAME_HASH}",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self'",
@@ -22,6 +31,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 DOWNLOAD_POLICY = CONTENT_SECURITY_POLICY.replace(
     "connect-src 'self'", "connect-src 'self' https: http://127.0.0.1:* http://localhost:*"
 )
+# Of the sandbox's frame (web/page/sandbox.js), beside the page's own: no network, one worker.
+SANDBOX_POLICY = f"default-src 'none'; script-src {FRAME_HASH} 'wasm-unsafe-eval'; worker-src blob:"
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -30,7 +41,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-IMMUTABLE_FOLDERS = ("a", "models", "onnxruntime", "pyodide", "python", "static", "workshop")
+IMMUTABLE_FOLDERS = (
+    *("a", "figures", "models", "onnxruntime", "pyodide", "python", "sandbox", "static"),
+    "workshop",
+)
 
 
 def headers_file() -> str:

@@ -1,7 +1,7 @@
 /**
  * Runs the site's own Pyodide under Node.js for the build: `node pyodide_node.mjs JOB.json`.
- * Two jobs: `compile` (a Python file over a host folder), `snapshot` (the app built, its documents
- * written, the interpreter saved). Knows no path but those of the job.
+ * Three jobs: `compile` (a Python file over a host folder), `snapshot` (the app built, its documents
+ * written, the interpreter saved), `sleep` (the interpreter saved with one module in it). Knows no path but those of the job.
  */
 import nodeCrypto from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url'
 const SITE_PACKAGES = '/lib/python3.14/site-packages'
 const job = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 const { loadPyodide } = await import(pathToFileURL(`${job.pyodide}/pyodide.mjs`).href)
-const jobs = { compile, snapshot }
+const jobs = { compile, snapshot, sleep }
 try {
   await jobs[job.kind]()
 } catch (error) {
@@ -55,4 +55,19 @@ async function snapshot() {
     const text = python.runPython('onglet.start.as_json()')
     writeFileSync(`${job.folder}/document.${language}.json`, text)
   }
+}
+
+async function sleep() {
+  foresee()
+  const python = await loadPyodide({
+    indexURL: job.pyodide, stdLibURL: job.stdlib, env: job.environment, _makeSnapshot: true,
+  })
+  python.globals.set('source', readFileSync(job.module, 'utf8'))
+  python.runPython(`
+import gc, sys, types
+module = sys.modules['${job.name}'] = types.ModuleType('${job.name}')
+exec(compile(source, '${job.name}', 'exec'), module.__dict__)
+del source, module
+gc.collect()`)
+  writeFileSync(`${job.folder}/snapshot.bin`, python.makeMemorySnapshot())
 }

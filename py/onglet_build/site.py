@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import vendor
 from .places import BUILD, DIST, PY, ROOT, STATIC, WEB
-from .policy import CONTENT_SECURITY_POLICY, DOWNLOAD_POLICY, headers_file
+from .policy import CONTENT_SECURITY_POLICY, DOWNLOAD_POLICY, SANDBOX_POLICY, headers_file
 from .steps import cached, files_under, one_build_at_a_time, timed
 
 VENDOR_LIST = STATIC / "vendor.json"
@@ -40,6 +40,9 @@ class Parts:
     app: dict
     workshop: Path
     encoder: Path
+    sandbox: Path
+    asleep: dict
+    figures: Path
 
 
 def main(arguments: list[str]) -> int:
@@ -62,7 +65,7 @@ def run_steps() -> Parts:
     with timed("vendor"):
         vendor.fetch(vendor.packages("site", "python", "workshop"))
         model_file = vendor.model_file()
-    from . import encoder, kernels, model, snapshot, workshop
+    from . import encoder, kernels, model, sandbox, snapshot, workshop
 
     kernel_folder, _ = cached(
         "kernels", [ROOT / "wasm_kernels", HERE / "kernels.py"], kernels.build
@@ -76,8 +79,15 @@ def run_steps() -> Parts:
     shop_folder, _ = cached("workshop", shop_sources, workshop.build)
     encoder_sources = [encoder.source(), HERE / "encoder.py"]
     encoder_folder, _ = cached("encoder", encoder_sources, encoder.build)
-    folders = {"workshop": shop_folder, "encoder": encoder_folder}
-    return Parts(kernel_folder, model_folder, model_facts, app_folder, app, **folders)
+    bytecode = [VENDOR_LIST, *(HERE / name for name in ("sandbox.py", *APP_STEP[1:]))]
+    box_sources = [*sandbox.sources(), HERE / "snapshot.py", app_folder / app["stdlib"], *bytecode]
+    stdlib = app_folder / app["stdlib"]
+    box_folder, asleep = cached("sandbox", box_sources, lambda into: sandbox.build(into, stdlib))
+    figures, _ = cached("figures", bytecode, sandbox.build_figures)
+    folders = {"workshop": shop_folder, "encoder": encoder_folder, "sandbox": box_folder}
+    folders |= {"figures": figures}
+    made = (kernel_folder, model_folder, model_facts, app_folder, app)
+    return Parts(*made, asleep=asleep, **folders)
 
 
 def lay_out(parts: Parts) -> None:
@@ -89,7 +99,9 @@ def lay_out(parts: Parts) -> None:
     lay_files(parts.model_folder, into / "models")
     code = lay_code(parts, into)
     site = {"code": code, "model": parts.model, "app": app, "words": boot_words()}
-    site["workshop"] = lay_workshop(parts, into) | {"stdlib": app["folder"] + app["stdlib"]}
+    stdlib = app["folder"] + app["stdlib"]
+    site["workshop"] = lay_workshop(parts, into) | {"stdlib": stdlib}
+    site["sandbox"] = lay_sandbox(parts, into) | {"stdlib": stdlib}
     licences |= {graph["path"]: graph["licence"] for graph in site["workshop"]["graphs"].values()}
     lay_documents(into, site, licences)
     old = BUILD / "dist.old"
@@ -124,6 +136,22 @@ def lay_workshop(parts: Parts, into: Path) -> dict:
     return {**facts, "pyodide": PYODIDE}
 
 
+def lay_sandbox(parts: Parts, into: Path) -> dict:
+    """Lays what runs in the sandbox; returns what the page has to know (web/page/sandbox.js)."""
+    from . import sandbox
+
+    folder = lay_tree(parts.sandbox, into, "sandbox")
+    figures = lay_tree(parts.figures, into, "figures")
+    files = [{**part, "file": folder + part["file"]} for part in parts.asleep["files"]]
+    return {
+        "policy": SANDBOX_POLICY,
+        "code": folder + sandbox.CODE,
+        "wasm": f"{PYODIDE}pyodide.asm.wasm",
+        "snapshot": {**parts.asleep, "files": files},
+        "packages": {name: f"{figures}{name}.zip" for name in sandbox.PACKAGES},
+    }
+
+
 def lay_vendored(into: Path) -> dict[str, str]:
     """Copies the vendored files that the browser fetches; returns path -> licence."""
     licences = {}
@@ -149,7 +177,8 @@ def lay_code(parts: Parts, into: Path) -> str:
     tree = BUILD / "code"
     shutil.rmtree(tree, ignore_errors=True)
     at_root = ("sw.js", "sw_off.js", "download.js")
-    lay_files(WEB, tree, leave_out=(*at_root, "tsconfig.json", "tsconfig.workers.json"))
+    elsewhere = ("tsconfig.json", "tsconfig.workers.json", "sandbox/inside.js")
+    lay_files(WEB, tree, leave_out=(*at_root, *elsewhere))
     lay_files(STATIC, tree, leave_out=(*TEMPLATES, "vendor.json"))
     for variant in ("relaxed", "plain"):
         name = f"kernels-{variant}.wasm"
@@ -235,7 +264,10 @@ def row_of(path: Path, root: Path, licences: dict[str, str]) -> dict:
 
 
 def group_of(place: str) -> str:
-    """`app`, `model`, or `workshop`: what is fetched when it is first needed, not for offline."""
+    """`app`, `model`, or what is fetched when it is first needed, not for offline: `workshop`,
+    `sandbox`, `figures`."""
+    if place.startswith(("sandbox/", "figures/")):
+        return place.partition("/")[0]
     if place.startswith("workshop/") or place in workshop_places():
         return "workshop"
     return "model" if place.startswith("models/") else "app"

@@ -40,8 +40,8 @@ class Package:
     `without` takes members away from `python`. `site` says in which folder of dist/ a member goes
     (`code:` before it: into the folder of the site's own code). `mends` corrects a fault of a text
     member: what stands there exactly once, and what is written instead.
-    `carries` names a wheel inside the
-    archive, when that is all that is wanted of it: the licence is then the wheel's own.
+    `carries` names wheels inside the
+    archive, when they are all that is wanted of it: the licence is then that of the wheels.
     """
 
     package: str
@@ -51,7 +51,7 @@ class Package:
     group: str
     sha256: str
     integrity: str = ""
-    carries: str = ""
+    carries: tuple[str, ...] = ()
     platform: str = "any"
     keep: tuple[str, ...] = ()
     python: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Package:
 
     def wants(self, member: str) -> bool:
         if self.carries:
-            return member == self.carries
+            return member in self.carries
         return (
             matches(member, self.keep)
             or matches(member, tuple(self.site))

@@ -47,7 +47,7 @@ def test_every_file_is_small_enough_for_any_static_host(files):
 
 
 def test_names_that_are_not_documents_carry_a_hash_or_a_version(files):
-    hashed = r"(a|python|workshop)/[0-9a-f]{12}/|models/[0-9a-f]{64}/"
+    hashed = r"(a|figures|python|sandbox|workshop)/[0-9a-f]{12}/|models/[0-9a-f]{64}/"
     named = re.compile(hashed + r"|(pyodide|static|onnxruntime)/.*\d+\.\d+")
     stable = {row["path"] for row in files if not named.match(row["path"])}
     assert stable == {"index.html", "manifest.webmanifest", "download.js"}

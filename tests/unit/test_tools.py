@@ -1,7 +1,9 @@
 """The tools of agents: what they give, what they refuse, what they read in a question."""
 
 import asyncio
+import contextlib
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -13,10 +15,11 @@ from onglet.agents.tools import PERMISSIONS, Here, Tool, known, table
 from onglet.agents.tools.calculator import calculator
 from onglet.agents.tools.convert import UNITS, convert
 from onglet.documents.search import search
+from onglet.sandbox import programs, runner
 from onglet.vault.papers import Papers
 from onglet.vault.schema import migrate
 from onglet.vault.store import FileStore
-from onglet_build.places import PY
+from onglet_build.places import PY, ROOT
 
 SALES = "region,units,price\nNorth,12,3.5\nSouth,7,4\nNorth,5,2.25\n"
 ALL = tuple(known().values())
@@ -278,3 +281,100 @@ def test_a_call_is_read_back_as_it_was_written():
     call = calls.Call("greet", {"name": 'a "quoted" name'})
     assert calls.parsed(call.written()) == call
     assert calls.parsed(json.dumps({"tool": "answer"})) is None
+
+
+class Programs:
+    """The runner of the sandbox, without its walls."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    async def run(self, code: str, files: dict[str, str]):
+        with contextlib.chdir(self.folder):
+            return programs.read(await runner.run(code, json.dumps(files)))
+
+
+PROGRAMS = [
+    (
+        "Draw a bar chart: apples 4, pears 7, plums 2",
+        "3 values, from 2 to 7",
+        ["apples", "plt.bar"],
+    ),
+    ("Plot 3, 5, 8, 13 and 21", "5 values, from 3 to 21", ["plt.plot"]),
+    ("Show a pie chart of rent 800, food 350, bus 60", "3 values, from 60 to 800", ["plt.pie"]),
+    ("Make a histogram of 1, 2, 2, 3, 3, 3, 9", "7 values, from 1 to 9", ["plt.hist"]),
+    ("Plot sin(x) from 0 to 3", "From x = 0 to 3, y goes from 0 to 1", ["np.linspace(0, 3"]),
+    ("Graph y = 2x^2 - 1", "From x = -10 to 10, y goes from -0.9987 to 199", ["2*x**2"]),
+    ("Plot units by region in sales.csv", "North: 17, South: 7", ["'sales.csv'", "plt.bar"]),
+    ("What is the median of 4, 8, 15, 16, 23, 42?", "The median of 6 values is 15.5", []),
+    (
+        "standard deviation of 2, 4, 4, 4, 5, 5, 7, 9",
+        "The standard deviation of 8 values is 2.1",
+        [],
+    ),
+    ("Run:\n```python\nprint(6 * 7)\n```", "42", []),
+]
+
+
+@pytest.mark.parametrize(("question", "result", "parts"), PROGRAMS)
+def test_programs_are_made_from_questions_and_run(question, result, parts, tmp_path):
+    here = replace(place(), programs=Programs(tmp_path))
+    tool = known()["python"]
+    ((reading),) = tool.readings(question, here)
+    assert all(part in reading["code"] for part in parts)
+    if "import matplotlib" in reading["code"]:  # not here; the browser's tests draw
+        compile(reading["code"], "program.py", "exec")
+    else:
+        told = asyncio.run(tool.run(reading, here))
+        assert told.text.startswith(result)
+
+
+def test_a_program_is_not_written_out_by_the_model():
+    """It would take minutes and end at the limit of tokens; there is nothing to choose."""
+    python = known()["python"]
+    question = "Plot units by region in sales.csv"
+    call = calls.choice(question, [python], place()).too_long()
+    assert call.tool == "python" and [call.arguments] == python.readings(question, place())
+    assert calls.choice("What is 2 + 2?", ALL, place()).too_long() is None
+    assert calls.choice("Use Python to count to 10", [python], place()).too_long() is None
+
+
+def test_labels_and_thousands_are_read_as_people_write_them():
+    questions = (
+        ("Bar chart of Mon 3, Tue 5 and Wed 8", "['Mon', 'Tue', 'Wed']"),
+        ("Plot 1,200, 1,350 and 900", "[1200, 1350, 900]"),
+        ("Plot 100,200,300", "[100, 200, 300]"),
+    )
+    for question, part in questions:
+        ((reading),) = known()["python"].readings(question, place())
+        assert part in reading["code"]
+
+
+def test_none_of_the_cases_for_other_tools_is_taken_for_a_program():
+    cases = json.loads((ROOT / "tests" / "tools" / "cases.json").read_text())["cases"]
+    assert [c for c in cases if known()["python"].readings(c["ask"], place())] == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Draw me a cat",
+        "What is the plot of Hamlet?",
+        "Plot x; import os from 0 to 1",
+        "Hello",
+        "2+2",
+    ],
+)
+def test_no_program_is_made_of_what_holds_none(question):
+    assert known()["python"].readings(question, place()) == []
+
+
+def test_a_program_that_the_model_writes_is_held_to_the_signature_only():
+    assert known()["python"].readings("Use Python to print the primes", place()) is None
+
+
+@pytest.mark.parametrize("code", ["print('\u202e')", "x" * 5000, "1 / 0"])
+def test_a_program_that_cannot_be_seen_is_too_long_or_fails_says_so(code, tmp_path):
+    here = replace(place(), programs=Programs(tmp_path))
+    with pytest.raises(ValueError, match=r"cannot be seen|ZeroDivisionError"):
+        use("python", here, code=code)

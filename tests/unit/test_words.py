@@ -52,7 +52,7 @@ def test_every_error_code_has_its_sentence():
     codes = re.findall(r"`([a-z_]+)`", section.replace("(values: `looks_like`", ""))
     values = {"have", "need", "where", "architecture", "type", "tensor", "limit", "tokens"}
     values |= {"tokenizer", "url", "status", "looks_like", "reason", "code", "least", "field"}
-    values |= {"host", "suffix", "pages", "name"}
+    values |= {"host", "suffix", "pages", "name", "seconds"}
     missing = {code for code in codes if f"error.{code}" not in ENGLISH} - values
     assert len(codes) > 15
     assert missing == set()

@@ -34,7 +34,7 @@ export function drawTurn(turn, labels, tell) {
 /**
  * The calls of tools, folded away; one that asks is open, with its two buttons.
  * @typedef {{title: string, asks: string, arguments_label: string, arguments: string,
- *   result_label: string, result: string}} Step
+ *   result_label: string, result: string, figures: {source: string, label: string}[]}} Step
  * @param {Step[]} steps @param {any} labels @param {(message: object) => void} tell
  */
 function drawSteps(steps, labels, tell) {
@@ -59,6 +59,7 @@ function drawStep(step, number, labels, tell) {
       make("div", { class: "thought" },
         ...part(step.arguments_label, step.arguments), ...part(step.result_label, step.result)),
     ),
+    ...step.figures.map(({ source, label }) => make("img", { class: "figure", src: source, alt: label })),
     step.asks ? make("div", { class: "asks", role: "alert" }, make("p", {}, step.asks),
       make("div", { class: "actions" }, answer(true), answer(false))) : null,
   );

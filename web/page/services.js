@@ -35,12 +35,13 @@ export function answerCalls(app, known) {
  * @param {{path: string, loading: boolean}} model the site's own, and whether the page loads it
  * @param {import("./store.js").StoreHost} store
  * @param {{files: import("./files.js").FilesHost, disk: import("./disk.js").DiskFiles,
- *   workshop: import("./workshop.js").WorkshopHost}} hosts
+ *   workshop: import("./workshop.js").WorkshopHost, sandbox: import("./sandbox.js").SandboxHost}} hosts
  */
-export function services(engine, model, store, { files, disk, workshop }) {
+export function services(engine, model, store, { files, disk, workshop, sandbox }) {
   return {
     ...store.services(),
     ...workshop.services(),
+    ...sandbox.services(),
     facts: async () => ({ ...facts(), persisted: await navigator.storage?.persisted?.() }),
     ledger: async () => ledger(),
     timeline: async () => timeline,
@@ -51,6 +52,7 @@ export function services(engine, model, store, { files, disk, workshop }) {
       store.stop();
       engine.stop();
       workshop.stop();
+      sandbox.end();
       files.end();
     }),
     site_model: async () => model,

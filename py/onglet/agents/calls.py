@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from onglet.agents.tools import Here, Tool
 
 ANSWER = "answer"  # chosen in place of a tool: say it in words
-MOST_TOKENS = 160  # of a call
+MOST_TOKENS = 320  # of a call
+COPIED = 200  # characters of a call that a model writes out
 EXAMPLES = 2  # shown of each tool
 PLAIN = ("Who was Marie Curie?", ANSWER)
 INSTRUCTIONS = "Choose the tool that a question needs and fill in its arguments."
@@ -37,6 +38,19 @@ class Choice:
     def grammar(self) -> dict:
         """The engine's grammar (messages.Generate)."""
         return {"kind": "json", "schema": {"anyOf": list(self.calls)}}
+
+    def too_long(self) -> Call | None:
+        """The one call that there is, if all of it was read by rule and it is too long to be
+        written out by the model, which has nothing left to choose."""
+        if len(self.calls) != 1:
+            return None
+        given = self.calls[0]["properties"]
+        arguments = given["arguments"]["properties"]
+        if not all("const" in each for each in arguments.values()):
+            return None
+        values = {name: each["const"] for name, each in arguments.items()}
+        call = Call(given["tool"]["const"], values)
+        return call if len(call.written()) > COPIED else None
 
     def messages(self, question: str) -> list[dict]:
         """The prompt: the tools, a few examples of each, the question."""

@@ -14,6 +14,10 @@ NAMES = {
         "feeling": ("Mood of a text", "Says whether a text is positive, negative or neutral."),
         "handy": ("Handy helper", "Calculates, converts units, knows the date and keeps notes."),
         "library": ("Your documents", "Looks into the documents you keep here and quotes them."),
+        "plotter": (
+            "Plots and programs",
+            "Plots numbers, tables and formulas; runs Python safely.",
+        ),
     },
     "fr": {
         "sentence": ("Une phrase", "Répond en une seule phrase courte (en anglais)."),
@@ -24,6 +28,10 @@ NAMES = {
             "Calcule, convertit, connaît la date, prend des notes (anglais).",
         ),
         "library": ("Vos documents", "Cherche dans vos documents et les cite (en anglais)."),
+        "plotter": (
+            "Courbes et programmes",
+            "Trace nombres, tableaux et formules ; exécute du Python à l’abri (anglais).",
+        ),
     },
 }
 COPYING = replace(BEST, repeat_penalty=1.0)  # what is copied repeats what was said
@@ -65,6 +73,17 @@ MADE = {
         "max_tokens": 192,
         "tools": ("lookup@1",),
         "openings": ("What do my documents say about the warranty?",),
+    },
+    "plotter": {
+        "instructions": "Give short, clear, correct answers.",
+        "max_tokens": 128,
+        "tools": ("python@1", "table@1"),
+        "openings": (
+            "Draw a bar chart: apples 4, pears 7, plums 2",
+            "Plot sin(x) / x from -20 to 20",
+            "What is the standard deviation of 4, 8, 15, 16, 23, 42?",
+            "Run this program:\n```python\nprint(sum(n * n for n in range(1, 101)))\n```",
+        ),
     },
 }
 

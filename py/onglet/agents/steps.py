@@ -6,15 +6,16 @@ Knows no screen; who permits is given.
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onglet.agents import calls, loop
-from onglet.agents.tools import Here, Tool
+from onglet.agents.tools import Drawn, Here, Tool
 from onglet.engine.client import Engine
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done, Sampling, Tokens
 
 MOST = 4  # steps before an answer
+LONGEST = 1000  # characters of a result that a model is given
 CHOOSING = Sampling(temperature=0.0, repeat_penalty=1.0)
 ASKS, RUNS, DONE, FAILED, REFUSED = "asks", "runs", "done", "failed", "refused"
 UNDER_WAY = (ASKS, RUNS)
@@ -27,15 +28,18 @@ SHOWN = (
 
 @dataclass
 class Step:
-    """One call of a tool. `result`: what it gave, or why it failed."""
+    """One call of a tool. `result`: what it gave, or why it failed; `figures`: PNG, base64."""
 
     tool: str
     arguments: dict
     state: str = RUNS
     result: str = ""
+    figures: list[str] = field(default_factory=list)
 
     def written(self) -> str:
-        """The exact arguments, as JSON."""
+        """The exact arguments: a program as it is, all others as JSON."""
+        if list(self.arguments) == ["code"]:
+            return self.arguments["code"]
         return json.dumps(self.arguments, ensure_ascii=False)
 
 
@@ -83,6 +87,8 @@ async def chosen(engine: Engine, choice: calls.Choice, question: str) -> calls.C
     """What the model chooses; None: to answer."""
     if not choice.calls:
         return None
+    if only := choice.too_long():
+        return only
     text, settings = "", loop.Settings(CHOOSING, calls.MOST_TOKENS)
     words = loop.answer(engine, choice.messages(question), settings, grammar=choice.grammar())
     async for word in words:
@@ -99,8 +105,10 @@ async def chosen(engine: Engine, choice: calls.Choice, question: str) -> calls.C
 async def run(step: Step, hands: Hands) -> None:
     tool = next(tool for tool in hands.tools if tool.name == step.tool)
     try:
-        step.result = await tool.run(step.arguments, hands.here)
-        step.state = DONE
+        result = await tool.run(step.arguments, hands.here)
+        if isinstance(result, Drawn):
+            step.figures, result = list(result.figures), result.text
+        step.result, step.state = result, DONE
     except (ValueError, TypeError) as error:
         step.state, step.result = FAILED, str(error)
     except Refused as refused:
@@ -119,8 +127,10 @@ def with_results(question: str, steps: Iterable[Step]) -> str:
 
 
 def plain(result: str) -> str:
-    """On one line, and without the marks that templates give a meaning to."""
-    return " ".join(result.split()).replace("<|", "< |").replace("|>", "| >")
+    """On one line, not too long, and without the marks that templates give a meaning to."""
+    line = " ".join(result.split())
+    line = line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
+    return line.replace("<|", "< |").replace("|>", "| >")
 
 
 def messages(said: list[dict], steps: list[Step]) -> list[dict]:

@@ -544,6 +544,13 @@ def drawn_step(step: Step) -> dict:
         "arguments": clean(step.written()),
         "result_label": say("tool.result") if step.result else "",
         "result": clean(step.result),
+        "figures": [
+            {
+                "source": f"data:image/png;base64,{figure}",
+                "label": say("tool.figure", number=number),
+            }
+            for number, figure in enumerate(step.figures, 1)
+        ],
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Done
+from onglet.sandbox.programs import FIGURES, picture
 from onglet.vault.schema import VERSION
 from onglet.vault.store import Statement, Store
 
@@ -37,6 +38,7 @@ ORDER = dict.fromkeys(TABLES, "id") | {"turn": "number"}
 SINCE = {"agent": 2, "note": 3, "bench_case": 5, "trial": 5}
 KINDS = ("conversation", "agent", "note", "document")
 CHUNK = 400  # rows a statement
+STEP = {"tool", "arguments", "state", "result"}  # what every one has
 STATES = ("waiting", "writing", "done")
 
 
@@ -148,7 +150,11 @@ def is_end(text: str) -> bool:
 
 def is_step(step: Any) -> bool:
     """Whether it is a call of a tool as agents/steps.py writes it."""
-    if not isinstance(step, dict) or set(step) != {"tool", "arguments", "state", "result"}:
+    if not isinstance(step, dict) or set(step) - {"figures"} != STEP:
+        return False
+    for figure in step.get("figures", [])[: FIGURES + 1]:
+        picture(figure)  # raises ValueError
+    if len(step.get("figures", [])) > FIGURES:
         return False
     texts = (step["tool"], step["state"], step["result"])
     return all(isinstance(text, str) for text in texts) and isinstance(step["arguments"], dict)

@@ -16,6 +16,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal, Protocol, get_args, get_origin
 
+from onglet.sandbox.programs import Result
+
 PERMISSIONS = ("free", "ask", "never")
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 LONGEST = 300  # characters of a text that a model gives a tool
@@ -47,6 +49,12 @@ class Hit(Protocol):
     passage: Passage
 
 
+class Programs(Protocol):
+    """The sandbox, which runs Python programs with files (texts by name) in their folder."""
+
+    async def run(self, code: str, files: dict[str, str]) -> Result: ...
+
+
 @dataclass(frozen=True)
 class Here:
     """What a tool may know of its place. `tables`: CSV texts by name; `search`: finds passages of
@@ -56,6 +64,15 @@ class Here:
     notes: Notes | None = None
     tables: dict[str, str] = field(default_factory=dict)
     search: Callable[[str], Awaitable[Sequence[Hit]]] | None = None
+    programs: Programs | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A result in words and pictures (PNG, base64)."""
+
+    text: str
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,8 +107,9 @@ class Tool:
         about = f"{self.name} {self.purpose} {' '.join(asked for asked, _ in self.examples)}"
         return None if words(about) & words(question) else []
 
-    async def run(self, arguments: dict, here: Here) -> str:
-        """The result in words. Raises ValueError with a sentence that the model may read."""
+    async def run(self, arguments: dict, here: Here) -> str | Drawn:
+        """The result in words, or with pictures. Raises ValueError with a sentence that the model
+        may read."""
         listed = inspect.signature(self.function).parameters.items()
         place = {name: here for name, each in listed if each.annotation is Here}
         result = self.function(**arguments, **place)
