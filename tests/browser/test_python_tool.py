@@ -14,6 +14,9 @@ def use_plotter(app: App) -> None:
     app.page.get_by_text(PLOTTER.openings[0]).filter(visible=True).first.wait_for()
 
 
+SQUARES = "Run this program:\n```python\nprint(sum(n * n for n in range(1, 101)))\n```"
+
+
 def answer(app: App, question: str) -> str:
     """What is said after the program was allowed to run."""
     count = app.page.locator(".turn.answer").count()
@@ -42,7 +45,7 @@ def test_a_plot_from_sandboxed_python_and_a_program_of_ones_own(app_page):
 
     said = answer(app_page, f"Plot units by fruit in shop.csv\n{TABLE}")
     assert "apple: 10, pear: 5" in said
-    assert "338350" in answer(app_page, PLOTTER.openings[3])
+    assert "338350" in answer(app_page, SQUARES)
     failed = answer(app_page, "Run:\n```python\n1 / 0\n```")
     assert failed and "ZeroDivisionError" in page.locator(".step pre").last.text_content()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from onglet.agents import links
+from onglet.agents import gallery, links
 from onglet.agents.config import Agent, cleaned
 from onglet.agents.links import MOST_IN, MOST_OUT, PLAIN, link, opened
 from onglet.engine.errors import Refused
@@ -80,3 +80,9 @@ def test_fuzzed_links_are_refused_or_agents():
             agents += 1
             assert opened(link(agent)) == agent
     assert agents < FUZZED / 3
+
+
+def test_every_agent_of_the_gallery_passes_the_door_that_links_come_through():
+    for language in gallery.NAMES:
+        for agent in gallery.agents(language):
+            assert opened(link(agent)) == agent

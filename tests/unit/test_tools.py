@@ -312,7 +312,7 @@ PROGRAMS = [
         "The standard deviation of 8 values is 2.1",
         [],
     ),
-    ("Run:\n```python\nprint(6 * 7)\n```", "42", []),
+    ("Run:\n```python\nprint(6 * 7)\n```", "Result: 42", []),
 ]
 
 

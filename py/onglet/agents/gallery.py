@@ -82,7 +82,7 @@ MADE = {
             "Draw a bar chart: apples 4, pears 7, plums 2",
             "Plot sin(x) / x from -20 to 20",
             "What is the standard deviation of 4, 8, 15, 16, 23, 42?",
-            "Run this program:\n```python\nprint(sum(n * n for n in range(1, 101)))\n```",
+            "Make a histogram of 5, 5, 6, 7, 8, 8, 8, 9",
         ),
     },
 }

@@ -43,6 +43,7 @@ NAMES = ("sin", "cos", "tan", "exp", "log", "sqrt", "abs")
 RANGE = re.compile(
     r"\b(?:from|between)\s+(?P<low>[-+]?\d+(?:\.\d+)?)\s+(?:to|and)\s+(?P<high>[-+]?\d+(?:\.\d+)?)"
 )
+BARE = re.compile(r"[-+]?[\d.,]+\s*$|[-+*#>|]")  # what Markdown would take for a list or a heading
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 LEADS = {"of", "the", "for", "with", "a", "an", "showing", "and"}
 LEAST = 3  # numbers that are worth a picture
@@ -73,6 +74,8 @@ async def python(code: str, here: Here) -> Drawn:
     lines += [",".join(row) for row in result.rows[:ROWS]]
     told = [result.text.strip(), "\n".join(lines) or result.value]
     words = "\n".join(part for part in told if part)[:GIVEN]
+    if BARE.match(words):
+        words = f"Result: {words}"
     return Drawn(words or ("Done" if result.figures else "It printed nothing"), result.figures)
 
 
