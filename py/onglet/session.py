@@ -70,6 +70,7 @@ class Session:
         self._answer: asyncio.Task | None = None
         self._permission: asyncio.Future | None = None  # of the tool that somebody is asked about
         self._stopping = False
+        self._begun = False  # the answer's task: cancelled before, it would never come to its end
 
     def on(self, name: str, listener: Callable[[Any], None]) -> None:
         self._listeners.add(name, listener)
@@ -284,7 +285,8 @@ class Session:
             return
         last = self.conversation.last
         acts = any(step.state == steps.RUNS for step in last.steps)
-        if self._stopping or self._permission or acts or last.phase == WAITING:
+        cut = self._stopping or self._permission or acts or last.phase == WAITING
+        if cut and self._begun:
             self._answer.cancel()
         else:
             self._stopping = True
@@ -329,20 +331,23 @@ class Session:
         turn.phase = CHOOSING
         self._tell("turn", turn)
         question, _ = table.taken_out(turn.question)
+        self._heed_stop()
         async for _ in steps.taken(self.model.engine, question, hands, turn.steps):
             self._tell("turn", turn)
             await self._save(conversation, turn)
 
     def _begin(self, turn: Turn, differently: bool = False) -> None:
-        self._stopping, self._before = False, None
+        self._stopping, self._begun, self._before = False, False, None
         self._remember_place()
         self._answer = asyncio.ensure_future(self._run_answer(turn, differently))
         self._tell("turns")
 
     async def _run_answer(self, turn: Turn, differently: bool) -> None:
         lost = False
+        self._begun = True
         conversation = self.conversation
         try:
+            self._heed_stop()
             await self._save(conversation, turn)
             self.keeper.changed()
             if await self._ground(turn):
@@ -386,6 +391,11 @@ class Session:
         ]
         return bool(turn.sources)
 
+    def _heed_stop(self) -> None:
+        """Raises Refused cancelled for a stop that came when the engine had nothing to stop."""
+        if self._stopping:
+            raise Refused("cancelled")
+
     async def _write(self, turn: Turn, differently: bool) -> None:
         conversation = self.conversation
         settings = self.answering
@@ -404,6 +414,7 @@ class Session:
         self._tell("turn", turn)
         kept = conversation.id if self.keeper.keeps_openly else None
         how = {"differently": differently, "begun": turn.answer, "conversation": kept}
+        self._heed_stop()
         next_save = time.monotonic() + SAVE_GAP
         async for word in loop.answer(self.model.engine, messages, settings, **how):
             if isinstance(word, Tokens):

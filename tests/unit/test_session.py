@@ -41,6 +41,23 @@ async def test_the_second_question_brings_the_first_along():
 
 
 @plays
+async def test_a_stop_before_the_answer_has_begun_counts():
+    """A task that is cancelled before its first step never comes to its end."""
+    tab = await Tab().start()
+    await tab.load()
+    tab.session.ask("Never mind?")
+    tab.session.stop()
+    tab.session.stop()
+    await settle()
+    assert not tab.session.busy
+    assert tab.asked("generate") == [] and tab.last.problem is None
+    tab.session.ask("But this?")
+    await settle()
+    await tab.answer("Yes.")
+    assert tab.last.answer == "Yes."
+
+
+@plays
 async def test_stop_keeps_what_was_written():
     tab = await Tab().start()
     await tab.load()
