@@ -4,6 +4,7 @@ a person may be asked, the tool runs, and the results are what the answer is mad
 Knows no screen; who permits is given.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -68,8 +69,12 @@ async def taken(
         steps.append(step)
         if asks(step, steps, hands):
             step.state = ASKS
-            yield step
-            step.state = RUNS if await hands.permit() else REFUSED
+            asked = asyncio.ensure_future(hands.permit())  # a press may come while this is drawn
+            try:
+                yield step
+                step.state = RUNS if await asked else REFUSED
+            finally:
+                asked.cancel()
         if step.state == RUNS:
             yield step
             await run(step, hands)
