@@ -289,19 +289,18 @@ class AgentsPage:
         return [*told, {"kind": "items", "items": items}] if items else told
 
     def _entries(self, where: str, agents: list[Agent]) -> list[dict]:
-        told = []
+        items = []
         for place, agent in enumerate(agents):
-            keys = {f"use_{where}_{place}": "agents.use", f"show_{where}_{place}": "agents.show"}
-            use, show = keys
+            use, show = f"use_{where}_{place}", f"show_{where}_{place}"
             self.paper.hear(
                 **{
                     use: lambda _, agent=agent: self._use(agent),
                     show: lambda _, agent=agent: self._propose(agent),
                 }
             )
-            row = [agent.name, agent.purpose, ""]
-            told += [{"kind": "rows", "rows": [row]}, plain(**keys)]
-        return told
+            can = plain(**{use: "agents.use", show: "agents.show"})["buttons"]
+            items.append(item(agent.hash, agent.name, agent.purpose, can))
+        return [{"kind": "items", "items": items}]
 
     def _proposal(self) -> list[dict]:
         """All that is in an agent, before anything of it can be used."""
