@@ -15,7 +15,7 @@ LONGEST = 4000  # characters of a program
 GIVEN = 3000  # characters of a result
 ROWS = 40  # of a table, in the words of a result
 EXAMPLES = (
-    ("Use Python: what is the 20th prime?", {"code": "import math\nprint(math.factorial(20))"}),
+    ("Use Python: what is 20 factorial?", {"code": "import math\nprint(math.factorial(20))"}),
     ("With Python, print the squares of 1 to 5.", {"code": "print([n * n for n in range(1, 6)])"}),
 )
 FENCED = re.compile(r"```(?:python|py)?[ \t]*\n(?P<code>.*?)\n?```", re.DOTALL | re.IGNORECASE)
