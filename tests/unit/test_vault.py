@@ -9,6 +9,7 @@ import pytest
 from onglet.agents.conversation import DONE, Conversation, new_id
 from onglet.engine.errors import Refused
 from onglet.vault import archive, schema
+from onglet.vault.artifacts import Artifacts, title_of
 from onglet.vault.history import Folder, History
 from onglet.vault.notes import Notes
 from onglet.vault.rows import UNDO_SECONDS
@@ -296,3 +297,31 @@ def test_a_file_from_before_agents_is_still_read(store):
     assert run(archive.merge(store, json.dumps(before))) == 1
     again = json.loads(run(archive.dump(store)))["rows"]
     assert again["conversation"] == [[*conversation, None]] and again["agent"] == []
+
+
+def test_artifacts_are_kept_thrown_away_brought_back_and_carried_along(store):
+    kept = Artifacts(store)
+    first = run(kept.add("One", "<h1>One</h1>"))
+    second = run(kept.add("Two", "<h1>Two</h1>", first.id))
+    run(kept.delete(first.id))
+    assert run(kept.all()) == [second]
+    run(kept.restore(first.id))
+    assert set(run(kept.all())) == {first, second}
+    other = FileStore()
+    run(schema.migrate(other))
+    run(archive.merge(other, run(archive.dump(store))))
+    assert set(run(Artifacts(other).all())) == {first, second}
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "title"),
+    [
+        ("<title>A <b>poster</b> &amp; more</title><h1>Not this</h1>", "A poster & more"),
+        ("<style>h1 {}</style><p>First words</p>", "First words"),
+        ("<svg><circle/></svg>", "…"),
+        ("x" * 500, "x" * 80),
+    ],
+)
+def test_a_page_is_called_what_it_calls_itself(source, title):
+    assert title_of(source) == title

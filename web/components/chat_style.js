@@ -56,6 +56,8 @@ export const CHAT_STYLE = `
   .thought { white-space: pre-wrap; padding: 2px 0 2px 14px; border-left: 3px solid var(--line); line-height: 1.5; }
   .step .thoughts { margin: 0 0 4px; }
   .steps { margin: 0 0 10px; }
+  .artifact { display: block; width: 100%; height: 420px; border: 0; background: #FFF; }
+  .code .actions { margin: 0 0 0 auto; }
   .figure { display: block; max-width: 100%; height: auto; margin: 4px 0 10px; border: 1px solid var(--line); border-radius: 10px; background: #FFF; }
   .step-label { font-size: 13px; }
   .step pre { font: 14px/1.5 ui-monospace, monospace; color: var(--ink); margin: 0 0 6px; white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -3,6 +3,7 @@
  * that is a row of the table below; all text goes in as text.
  */
 import { CONTROLS_STYLE, drawControls } from "./controls.js";
+import { drawArtifact } from "./artifact.js";
 import { make, set } from "./dom.js";
 import { drawAlternatives, drawTokens, TOKENS_STYLE } from "./tokens.js";
 
@@ -66,6 +67,10 @@ export const SECTIONS_STYLE = `${CONTROLS_STYLE}${TOKENS_STYLE}
   p.source { font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow: auto; max-height: 420px; max-width: none;
              border: 1px solid var(--line); border-radius: 10px; padding: 10px 12px; }
   .form { margin: 4px 0 16px; }
+  .form textarea.source { width: 100%; box-sizing: border-box; font: 13px/1.5 ui-monospace, monospace; color: inherit; background: var(--paper);
+                   border: 1px solid var(--edge); border-radius: 10px; padding: 10px 12px; margin-bottom: 10px; resize: vertical; }
+  .artifact { display: block; width: 100%; height: min(60vh, 560px); background: #FFF; border: 1px solid var(--line);
+              border-radius: 10px; margin: 0 0 14px; }
   .form label { display: grid; gap: 3px; margin-bottom: 10px; font-size: 15px; }
   .form input { font: inherit; font-size: 16px; color: inherit; background: var(--paper); border: 1px solid var(--edge);
                 border-radius: 10px; padding: 7px 10px; min-height: 44px; width: 100%; }
@@ -220,6 +225,8 @@ const DRAW = {
   ),
   dots: ({ label, rows }) => drawDots(label, rows),
   form: drawForm,
+  artifact: ({ source, label }) => drawArtifact(source, label),
+  source_editor: drawSourceEditor,
   controls: drawControls,
   tokens: drawTokens,
   alternatives: drawAlternatives,
@@ -302,6 +309,28 @@ function drawForm({ name, button, hint, fields }, tell) {
     ...rows,
     hint ? make("p", { class: "muted" }, hint) : null,
     make("button", { type: "submit", class: "text-button", "data-key": name }, button),
+  );
+}
+
+/**
+ * One large field of code, with what it holds now.
+ * @param {{name: string, label: string, text: string, button: string}} section
+ * @param {(message: object) => void} tell
+ */
+function drawSourceEditor({ name, label, text, button }, tell) {
+  const field = make("textarea", { class: "source", rows: 18, spellcheck: "false", "aria-label": label });
+  field.value = text;
+  return make(
+    "form",
+    {
+      class: "form",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        tell({ kind: name, text: field.value });
+      },
+    },
+    field,
+    make("button", { type: "submit", class: "text-button main", "data-key": name }, button),
   );
 }
 

@@ -1,6 +1,9 @@
 /** Draws one question or one answer with what can be done about it. */
+import { drawArtifact } from "./artifact.js";
 import { icon, make } from "./dom.js";
 import { safeFragment } from "./safe.js";
+
+const PAGES = new Set(["html", "svg"]); // languages of code that can be shown as a page
 
 /**
  * @typedef {{id: string, role: "question" | "answer", text: string, blocks: string[], phase: string,
@@ -165,7 +168,31 @@ function frameCode(pre, labels, tell) {
     showCopied(copy, labels);
   });
   const head = make("div", { class: "head" }, make("span", {}, pre.dataset.language ?? ""), copy);
+  if (PAGES.has(pre.dataset.language ?? "")) head.insertBefore(artifactButtons(pre, labels, tell), copy);
   frame.append(head, pre);
+}
+
+/**
+ * What can be done with a page that a model wrote: see it in place of its source, and keep it.
+ * @param {HTMLElement} pre @param {any} labels @param {(message: object) => void} tell
+ */
+function artifactButtons(pre, labels, tell) {
+  const source = () => pre.textContent ?? "";
+  const show = make("button", { type: "button", class: "text-button", "data-key": "show_artifact", "aria-pressed": "false" },
+    labels.show_artifact);
+  show.addEventListener("click", () => {
+    const shown = pre.parentElement?.querySelector(".artifact");
+    if (shown) shown.remove();
+    else pre.after(drawArtifact(source(), labels.show_artifact));
+    pre.hidden = !shown;
+    show.textContent = shown ? labels.show_artifact : labels.show_code;
+    show.setAttribute("aria-pressed", String(!shown));
+  });
+  const keep = make("button", {
+    type: "button", class: "text-button", "data-key": "keep_artifact",
+    onclick: () => tell({ kind: "keep_artifact", text: source() }),
+  }, labels.keep_artifact);
+  return make("span", { class: "actions" }, show, keep);
 }
 
 /**

@@ -12,6 +12,7 @@ from onglet.agents.thoughts import Parts
 from onglet.browser.safe import Flow, blocks, clean
 from onglet.components import Chat
 from onglet.engine.errors import Refused
+from onglet.vault.artifacts import LONGEST, Artifacts, title_of
 from onglet.words import explain, say
 
 TITLE, ICON, PLACE = "chat.title", "chat", 10
@@ -24,6 +25,9 @@ LABELS = {
     "copy": "chat.copy",
     "copied": "chat.copied",
     "copy_code": "chat.copy_code",
+    "show_artifact": "artifacts.show",
+    "show_code": "artifacts.code",
+    "keep_artifact": "artifacts.keep",
     "regenerate": "chat.regenerate",
     "edit": "chat.edit",
     "before": "chat.branch_before",
@@ -67,6 +71,7 @@ NOTICES = {
     "smaller": Notice("notice.smaller"),
     "fitted": Notice("notice.fitted"),
     "other_model": Notice("notice.other_model", action="notice.load_before"),
+    "artifact": Notice("notice.artifact", action="notice.artifact.open"),
     "cleared": Notice("chat.cleared", action="chat.undo"),
     "one_thread": Notice("notice.one_thread", "warning"),
     "no_storage": Notice("notice.no_storage", "warning"),
@@ -118,6 +123,7 @@ class ChatPage:
             stop=lambda _: self.session.stop(),
             copy=lambda message: self.app.copy(self._text(message["id"])),
             copy_code=lambda message: self.app.copy(message["text"]),
+            keep_artifact=lambda message: app_run(self._keep_artifact(message["text"])),
             regenerate=lambda _: self._when_free(self.session.regenerate),
             go_on=lambda _: self._when_free(self.session.go_on),
             permit=lambda message: self.session.permit(bool(message["yes"])),
@@ -229,6 +235,12 @@ class ChatPage:
         self.app.go_to("documents")
         self.session.documents.show(source.document, source.place)
 
+    async def _keep_artifact(self, source: str) -> None:
+        """Keeps a page that the model wrote; where nothing can be kept another notice says so."""
+        if store := self.session.keeper.open_store:
+            await Artifacts(store).add(title_of(source), source[:LONGEST])
+            self.notice("artifact")
+
     # What is kept
 
     def _kept_changed(self) -> None:
@@ -312,6 +324,8 @@ class ChatPage:
         self._forget(name)
         if act and name == "cleared":
             self.session.undo_new_chat()
+        elif act and name == "artifact":
+            self.app.go_to("artifacts")
         elif act and name == "new_build":
             self.app.run(self._use_new_build())
         elif name == "other_model":

@@ -22,6 +22,7 @@ TABLES = {
     "note": ("id", "text", "created", "deleted"),
     "bench_case": ("id", "subject", "question", "expected", "created", "deleted"),
     "trial": ("id", "bench_case", "subject", "model", "answer", "held", "created"),
+    "artifact": ("id", "title", "source", "parent", "created", "deleted"),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "created": (int, float),
@@ -35,8 +36,8 @@ TYPES: dict[str, tuple[type, ...]] = {
 }
 ORDER = dict.fromkeys(TABLES, "id") | {"turn": "number"}
 # The version of the tables from which on there are such.
-SINCE = {"agent": 2, "note": 3, "bench_case": 5, "trial": 5}
-KINDS = ("conversation", "agent", "note", "document")
+SINCE = {"agent": 2, "note": 3, "bench_case": 5, "trial": 5, "artifact": 7}
+KINDS = ("conversation", "agent", "note", "artifact", "document")
 CHUNK = 400  # rows a statement
 STEP = {"tool", "arguments", "state", "result"}  # what every one has
 STATES = ("waiting", "writing", "done")
@@ -163,6 +164,7 @@ def is_step(step: Any) -> bool:
 NEWER = {
     "agent": "ON CONFLICT (id) DO NOTHING",
     "note": "ON CONFLICT (id) DO NOTHING",
+    "artifact": "ON CONFLICT (id) DO NOTHING",
     "bench_case": "ON CONFLICT (id) DO NOTHING",
     "trial": "ON CONFLICT (id) DO NOTHING",
     "folder": "ON CONFLICT (id) DO NOTHING",

@@ -13,6 +13,7 @@ from typing import Any
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.engine.errors import Refused
 from onglet.vault import archive, rescue
+from onglet.vault.artifacts import Artifacts
 from onglet.vault.cases import Cases
 from onglet.vault.history import History
 from onglet.vault.notes import Notes
@@ -82,7 +83,7 @@ class Keeper:
         """Makes the tables fit, and clears what was thrown away a while ago."""
         try:
             await migrate(self.store)
-            for kind in (History, Shelf, Notes, Cases):
+            for kind in (History, Shelf, Notes, Cases, Artifacts):
                 await kind(self.store).clear()
             self.history = History(self.store)
         except Refused as refused:

@@ -103,6 +103,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DELETE FROM document WHERE ready IS NULL",
         "UPDATE document SET read = ready",
     ),
+    (
+        """CREATE TABLE artifact (  -- small pages that models wrote
+            id TEXT PRIMARY KEY, title TEXT NOT NULL, source TEXT NOT NULL,
+            parent TEXT,           -- the one that it was made from by an edit
+            created REAL NOT NULL, deleted REAL) STRICT""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 
