@@ -54,10 +54,12 @@ def said(site, tmp_path):
 
 def test_a_page_is_shown_kept_changed_and_thrown_away_and_reaches_nobody(new_context, said, watch):
     host, canary = said
+    watch.provoked = True  # the frame's policy tells of what it kept from loading
     page = new_context(host).new_page()
     page.add_init_script("onmessage = ({data}) => { if (data === 's3cret') globalThis.pwned = 1 }")
-    app = App(page, host.origin + "/").open().wait_live().wait_model().wait_stored()
+    app = App(page, host.origin + "/").open().wait_live().wait_model()
     app.ask("0")
+    page.locator(".turn.answer.last.done").wait_for()
     page.locator("[data-key=show_artifact]").click()
     frame = page.frame_locator("iframe.artifact")
     frame.get_by_role("heading", name="Open day").wait_for()
@@ -76,7 +78,7 @@ def test_a_page_is_shown_kept_changed_and_thrown_away_and_reaches_nobody(new_con
     page.get_by_text("A small poster").filter(visible=True).first.wait_for()
     page.locator("[data-key=show]").click()
     frame.get_by_role("heading", name="Open day").wait_for()
-    page.locator("[data-key=edit]").click()
+    page.locator("[data-key=edit].text-button").click()
     page.locator("textarea.source").fill("<h1>Closed</h1>")
     page.locator("[data-key=change]").click()
     frame.get_by_role("heading", name="Closed").wait_for()
@@ -96,5 +98,3 @@ def test_a_page_is_shown_kept_changed_and_thrown_away_and_reaches_nobody(new_con
     assert page.evaluate("() => globalThis.pwned ?? null") is None
     assert canary.seen == []
     assert page.url.startswith(host.origin)
-    watch.provoked = True  # the frame's policy tells of what it kept from loading
-    assert watch.off_origin == []
