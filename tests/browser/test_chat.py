@@ -114,7 +114,7 @@ def test_regenerate_replaces_the_answer(app_page):
     app_page.ask("What is the capital of France?")
     wait_done(app_page)
     app_page.page.locator("[data-key=regenerate]").click()
-    wait_until(lambda: app_page.page.locator(".turn.answer:not(.done)").count() == 1)
+    app_page.page.locator(".branch").filter(has_text="2/2").wait_for()
     wait_done(app_page)
     assert turns(app_page) == ["question", "answer"]
     assert app_page.answers_on_screen()[0]
@@ -209,7 +209,8 @@ def test_a_french_browser_gets_french(open_app, server):
 def test_settings_reach_the_engine_and_can_be_reset(app_page):
     page = app_page.page
     page.locator("[data-key=model]").click()
-    page.get_by_label(ENGLISH["sampling.max_tokens"]).fill("3")
+    longest = page.get_by_role("spinbutton", name=ENGLISH["sampling.max_tokens"])
+    longest.fill("3")
     button(app_page, "model.close").click()
     page.locator("[role=dialog]").wait_for(state="hidden")
     assert app_page.ask(LONG).done["answer_tokens"] <= 3
@@ -218,7 +219,7 @@ def test_settings_reach_the_engine_and_can_be_reset(app_page):
     assert limit in page.locator(".reason").inner_text()
     page.locator("[data-key=model]").click()
     button(app_page, "sampling.reset").click()
-    wait_until(lambda: page.get_by_label(ENGLISH["sampling.max_tokens"]).input_value() == "512")
+    wait_until(lambda: longest.input_value() == "512")
 
 
 def test_the_sheets_tell_the_model_and_the_silence(app_page):
