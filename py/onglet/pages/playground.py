@@ -128,17 +128,18 @@ class PlaygroundPage:
 
     def _begin(self, *keys: str) -> None:
         self._work = asyncio.ensure_future(self._write(keys))
+        self._work.add_done_callback(lambda _: self._ended())  # cancelled at once, too
         self.draw()
 
     async def _write(self, keys: tuple[str, ...]) -> None:
-        try:
-            for key in keys:
-                async with aclosing(self.trials[key].run(self.session.model.engine)) as changes:
-                    async for _ in changes:
-                        self._grown()
-        finally:
-            self._work = None
-            self.draw()
+        for key in keys:
+            async with aclosing(self.trials[key].run(self.session.model.engine)) as changes:
+                async for _ in changes:
+                    self._grown()
+
+    def _ended(self) -> None:
+        self._work = None
+        self.draw()
 
     def _stop(self) -> None:
         if self._work:
