@@ -65,7 +65,7 @@ class PlaygroundPage:
 
     def relabel(self) -> None:
         self.paper.labels = {"title": say("playground.heading")}
-        self._fill()
+        self._give()
 
     # What is pressed
 
@@ -80,11 +80,15 @@ class PlaygroundPage:
         elif which in self.settings:
             self.settings[which] = sampling.changed(self.settings[which], field, value)
 
-    def _fill(self) -> None:
-        """Shows the values of now in the fields; else these are left to who types."""
+    def _give(self) -> None:
+        """Shows the values of now in the fields, if anything of them has changed since."""
         self._given = (self.mode, self.prompt, dict(self.settings))
-        self._filled += 1
         self.draw()
+
+    def _fill(self) -> None:
+        """Shows the values of now in the fields whatever was typed; else these are left alone."""
+        self._filled += 1
+        self._give()
 
     def _use(self, example: str) -> None:
         self.mode = TEXT if example in TEXTS else QUESTION
