@@ -15,7 +15,7 @@ from onglet.components import Paper
 from onglet.engine.errors import Refused
 from onglet.sheets.editor import Editor, tool_says
 from onglet.sheets.share import Share
-from onglet.sheets.side import buttons, form, plain, text
+from onglet.sheets.side import buttons, form, plain, text, title
 from onglet.vault.cases import Cases
 from onglet.vault.notes import Note, Notes
 from onglet.vault.shelf import Kept, Shelf
@@ -425,10 +425,6 @@ def permission_words(tool: str, permission: str) -> str:
 def item(key: str, name: str, facts: str, buttons_: list[dict]) -> dict:
     shape = {"note": "", "look": "", "share": None}
     return {**shape, "key": key, "title": name, "facts": facts, "buttons": buttons_}
-
-
-def title(key: str) -> dict:
-    return title_of(say(key))
 
 
 def title_of(words_: str) -> dict:

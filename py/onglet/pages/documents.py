@@ -10,7 +10,7 @@ from onglet.components import Paper
 from onglet.documents.library import Import
 from onglet.documents.search import Hit
 from onglet.engine.errors import Refused
-from onglet.sheets.side import buttons, plain, text
+from onglet.sheets.side import buttons, plain, text, title
 from onglet.vault.papers import Entry, Passage
 from onglet.words import explain, say, size
 
@@ -176,10 +176,6 @@ class DocumentsPage:
         turns = {"earlier": "documents.earlier"} if first else {}
         turns |= {"later": "documents.later"} if last + 1 < count else {}
         return [*told, plain(**turns)] if turns else told
-
-
-def title(key: str, **values: Any) -> dict:
-    return {"kind": "title", "text": say(key, **values)}
 
 
 def place_of(one: Passage, named: bool = True) -> str:

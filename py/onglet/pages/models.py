@@ -13,7 +13,7 @@ from onglet.library.catalogue import ENTRIES, Entry
 from onglet.library.hub import File, Repository
 from onglet.library.shelf import Download, Shelf
 from onglet.sheets import inside
-from onglet.sheets.side import buttons, form, plain, text
+from onglet.sheets.side import buttons, form, plain, text, title
 from onglet.words import explain, say, size
 
 TITLE, ICON, PLACE = "models.title", "models", 60
@@ -333,10 +333,6 @@ class ModelsPage:
         if room["persisted"]:
             return [*told, text("models.stays", "muted")]
         return [*told, text("models.may_go", "muted"), plain(persist="models.persist")]
-
-
-def title(key: str) -> dict:
-    return {"kind": "title", "text": say(key)}
 
 
 def item(key: str, called: str, facts: list[str], **verbs: str) -> dict:

@@ -12,7 +12,7 @@ from onglet.agents.trial import QUESTIONS, TEXTS, Choice, Trial, Word
 from onglet.browser.safe import clean
 from onglet.components import Paper
 from onglet.sheets import sampling
-from onglet.sheets.side import buttons, plain, text
+from onglet.sheets.side import buttons, plain, text, title
 from onglet.words import explain, percent, say
 
 TITLE, ICON, PLACE = "playground.title", "token", 50
@@ -257,10 +257,6 @@ class PlaygroundPage:
         if choice.id in [other.id for other in choice.others]:
             return ""
         return say("playground.unlikely", probability=percent(choice.probability))
-
-
-def title(key: str) -> dict:
-    return {"kind": "title", "text": say(key)}
 
 
 def field(name: str, type: str, value: str, options: list | None = None) -> dict:

@@ -9,7 +9,7 @@ from typing import Any
 
 from onglet.components import Paper
 from onglet.promises import PROMISES
-from onglet.sheets.side import buttons, text
+from onglet.sheets.side import buttons, text, title
 from onglet.words import has, say, seconds, size
 
 TITLE, ICON, PLACE = "privacy.title", "shield", 90
@@ -176,10 +176,6 @@ class PrivacyPage:
             title("privacy.cover.title"),
             text("silence.cover"),
         ]
-
-
-def title(key: str) -> dict:
-    return {"kind": "title", "text": say(key)}
 
 
 def plain_button(name: str, key: str) -> dict:

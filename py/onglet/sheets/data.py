@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from onglet.engine.errors import Refused
-from onglet.sheets.side import SideSheet, buttons, form, plain, text
+from onglet.sheets.side import SideSheet, buttons, form, plain, text, title
 from onglet.vault import archive
 from onglet.vault.rescue import Rescued
 from onglet.words import explain, say, size
@@ -346,10 +346,6 @@ class DataSheet(SideSheet):
     async def _wipe(self) -> None:
         await self.keeper.wipe()
         self.session.new_chat(undo=False)
-
-
-def title(key: str) -> dict:
-    return {"kind": "title", "text": say(key)}
 
 
 def back() -> dict:

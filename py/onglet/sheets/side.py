@@ -56,6 +56,10 @@ def text(key: str, look: str = "", **values: Any) -> dict:
     return {"kind": "text", "text": say(key, **values), "look": look}
 
 
+def title(key: str, **values: Any) -> dict:
+    return {"kind": "title", "text": say(key, **values)}
+
+
 def plain(**keys: str) -> dict:
     """Buttons by name, none of them the main one."""
     listed = [{"name": name, "label": say(key), "main": False} for name, key in keys.items()]
