@@ -1,4 +1,4 @@
-/* Rope, the KV cache, and causal grouped attention.
+/* Rope, the KV cache, and grouped attention, causal or of all tokens of a step.
  *
  * Positions are seen in splits of 128. Each split gives (greatest score, sum of weights, weighted
  * sum of values); splits are merged in order, by the same arithmetic whether one unit of work
@@ -368,8 +368,9 @@ static void attend_tokens(const struct program *program, const struct attend *st
     float *outputs = own(program, program->own_outputs, thread);
     struct queries queries;
     for (int32_t row = 0; row < rows; row++) {
-        queries.high[row] = program->position + first + row + 1;
-        queries.low[row] = first_seen(step->window, queries.high[row] - 1);
+        int32_t position = program->position + first + row;
+        queries.high[row] = step->all ? program->position + program->count : position + 1;
+        queries.low[row] = first_seen(step->window, position);
     }
     for (int32_t head = kv_head * group; head < (kv_head + 1) * group; head++) {
         struct seen so_far[TILE], split[TILE];

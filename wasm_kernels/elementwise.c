@@ -14,13 +14,31 @@ float inverse_size(const float *values, float epsilon, int32_t columns) {
     return 1.0f / square_root(mean + epsilon);
 }
 
-/* input, weight, output: f32 (columns). output = input * inverse_size(input) * weight. */
-void normalize(const float *input, const float *weight, float epsilon, int32_t columns,
-               float *output) {
-    v128 scale = f32x4_splat(inverse_size(input, epsilon, columns));
+/* input, output: f32 (columns). output = input minus its mean. */
+static void centre(const float *input, int32_t columns, float *output) {
+    v128 sums = v128_zero();
+    for (int32_t i = 0; i < columns; i += 4)
+        sums = f32x4_add(sums, v128_load(input + i));
+    v128 mean = f32x4_splat(f32x4_sum(sums) / (float)columns);
+    for (int32_t i = 0; i < columns; i += 4)
+        v128_store(output + i, f32x4_sub(v128_load(input + i), mean));
+}
+
+/* input, output: f32 (columns). output = input * inverse_size(input) * weight + bias, after input
+ * has lost its mean where the norm says so. */
+void normalize(const float *input, const struct norm *norm, int32_t columns, float *output) {
+    const float *weight = at(norm->weight), *bias = norm->bias ? at(norm->bias) : NULL;
+    if (norm->centred) {
+        centre(input, columns, output);
+        input = output;
+    }
+    v128 scale = f32x4_splat(inverse_size(input, float_of(norm->epsilon), columns));
     for (int32_t i = 0; i < columns; i += 4) {
         v128 scaled = f32x4_mul(v128_load(input + i), scale);
-        v128_store(output + i, f32x4_mul(scaled, v128_load(weight + i)));
+        v128 weighted = f32x4_mul(scaled, v128_load(weight + i));
+        if (bias)
+            weighted = f32x4_add(weighted, v128_load(bias + i));
+        v128_store(output + i, weighted);
     }
 }
 
@@ -161,17 +179,30 @@ void quantize(const float *const values[], int32_t columns, int32_t forms, int32
     add_extras(values, columns / BLOCK, forms, width, tile);
 }
 
+/* output, room: f32 (columns). output = output + a row of a packed matrix. */
+static void add_row(int32_t matrix, int32_t type, int32_t columns, int32_t row, float *room,
+                    float *output) {
+    unpack_row(at(matrix), type, columns, row, room);
+    for (int32_t column = 0; column < columns; column++)
+        output[column] += room[column];
+}
+
 /* Embedding rows of this step's tokens, on whichever thread draws the token. A token outside the
  * vocabulary is read as token 0: the caller should not, but memory stays whole. */
-void embed(const struct program *program, const struct embed *step) {
+void embed(const struct program *program, const struct embed *step, int32_t thread) {
     const int32_t *tokens = at(program->tokens);
-    float scale = float_of(step->scale);
+    float scale = float_of(step->scale), *room = own(program, program->own_values, thread);
     for (int32_t token; (token = draw_tile(control_of(program))) < program->count;) {
         int32_t row = tokens[token] >= 0 && tokens[token] < program->vocabulary ? tokens[token] : 0;
         float *output = (float *)at(step->output) + (size_t)token * (size_t)step->columns;
         unpack_row(at(step->weight), step->type, step->columns, row, output);
         for (int32_t column = 0; column < step->columns; column++)
             output[column] *= scale;
+        if (step->positions)
+            add_row(step->positions, step->positions_type, step->columns, program->position + token,
+                    room, output);
+        if (step->types)
+            add_row(step->types, step->types_type, step->columns, 0, room, output);
     }
 }
 
@@ -224,18 +255,39 @@ void fill_angles(const struct program *program, const struct angles *step) {
 }
 
 /* output = residual + norm(input), on whichever thread draws the token. */
-void add(const struct program *program, const struct add *step) {
-    const float *weight = at(step->norm);
+void add(const struct program *program, const struct add *step, int32_t thread) {
+    float *room = own(program, program->own_values, thread);
     for (int32_t token; (token = draw_tile(control_of(program))) < program->count;) {
         size_t place = (size_t)token * (size_t)step->columns;
         const float *input = (const float *)at(step->input) + place;
-        const float *residual = (const float *)at(step->residual) + place;
         float *output = (float *)at(step->output) + place;
-        v128 scale = f32x4_splat(inverse_size(input, float_of(step->epsilon), step->columns));
-        for (int32_t i = 0; i < step->columns; i += 4) {
-            v128 scaled = f32x4_mul(v128_load(input + i), scale);
-            v128 normed = f32x4_mul(scaled, v128_load(weight + i));
-            v128_store(output + i, f32x4_add(v128_load(residual + i), normed));
-        }
+        normalize(input, &step->norm, step->columns, step->residual ? room : output);
+        if (!step->residual)
+            continue;
+        const float *residual = (const float *)at(step->residual) + place;
+        for (int32_t i = 0; i < step->columns; i += 4)
+            v128_store(output + i, f32x4_add(v128_load(residual + i), v128_load(room + i)));
     }
+}
+
+/* output = the mean of the step's tokens, or the first of them, made of length 1; by one thread,
+ * which is as quick as all of them meeting twice. */
+void pool(const struct program *program, const struct pool *step) {
+    if (draw_tile(control_of(program)) != 0)
+        return;
+    int32_t count = step->pooling == MEAN ? program->count : 1, columns = step->columns;
+    float *output = at(step->output);
+    v128 squares = v128_zero(), share = f32x4_splat(1.0f / (float)count);
+    for (int32_t i = 0; i < columns; i += 4) {
+        const float *input = (const float *)at(step->input) + i;
+        v128 sum = v128_zero();
+        for (int32_t token = 0; token < count; token++, input += columns)
+            sum = f32x4_add(sum, v128_load(input));
+        sum = f32x4_mul(sum, share);
+        squares = f32x4_add(squares, f32x4_mul(sum, sum));
+        v128_store(output + i, sum);
+    }
+    v128 length = f32x4_splat(square_root(f32x4_sum(squares)));
+    for (int32_t i = 0; i < columns; i += 4)
+        v128_store(output + i, f32x4_div(v128_load(output + i), length));
 }

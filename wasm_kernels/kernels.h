@@ -28,13 +28,13 @@ struct activation {
 
 /* elementwise.c */
 float inverse_size(const float *values, float epsilon, int32_t columns);
-void normalize(const float *input, const float *weight, float epsilon, int32_t columns,
-               float *output);
+void normalize(const float *input, const struct norm *norm, int32_t columns, float *output);
 void quantize(const float *const values[], int32_t columns, int32_t forms, int32_t width,
               const struct activation *tile);
-void embed(const struct program *program, const struct embed *step);
+void embed(const struct program *program, const struct embed *step, int32_t thread);
 void fill_angles(const struct program *program, const struct angles *step);
-void add(const struct program *program, const struct add *step);
+void add(const struct program *program, const struct add *step, int32_t thread);
+void pool(const struct program *program, const struct pool *step);
 
 /* unpack.c */
 void unpack_row(const uint8_t *matrix, int32_t type, int32_t columns, int32_t row, float *output);

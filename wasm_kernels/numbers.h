@@ -60,6 +60,26 @@ INLINE v128 f32x4_exponential(v128 x) {
     return v128_select(v128_zero(), f32x4_mul(p, power), vanishes);
 }
 
+/* The error function within 4e-7: a quotient of polynomials, x held within -4..4. Source of the
+ * coefficients: XLA, ErfImpl32. */
+INLINE v128 f32x4_error_function(v128 x) {
+    x = f32x4_greater(f32x4_splat(-4.0f), x);
+    x = v128_select(f32x4_splat(4.0f), x, f32x4_lt(f32x4_splat(4.0f), x));
+    v128 z = f32x4_mul(x, x), p = f32x4_splat(-2.72614225801306e-10f);
+    p = f32x4_add(f32x4_mul(p, z), f32x4_splat(2.77068142495902e-08f));
+    p = f32x4_add(f32x4_mul(p, z), f32x4_splat(-2.10102402082508e-06f));
+    p = f32x4_add(f32x4_mul(p, z), f32x4_splat(-5.69250639462346e-05f));
+    p = f32x4_add(f32x4_mul(p, z), f32x4_splat(-7.34990630326855e-04f));
+    p = f32x4_add(f32x4_mul(p, z), f32x4_splat(-2.95459980854025e-03f));
+    p = f32x4_add(f32x4_mul(p, z), f32x4_splat(-1.60960333262415e-02f));
+    v128 q = f32x4_splat(-1.45660718464996e-05f);
+    q = f32x4_add(f32x4_mul(q, z), f32x4_splat(-2.13374055278905e-04f));
+    q = f32x4_add(f32x4_mul(q, z), f32x4_splat(-1.68282697438203e-03f));
+    q = f32x4_add(f32x4_mul(q, z), f32x4_splat(-7.37332916720468e-03f));
+    q = f32x4_add(f32x4_mul(q, z), f32x4_splat(-1.42647390514189e-02f));
+    return f32x4_div(f32x4_mul(x, p), q);
+}
+
 INLINE float exponential(float x) { return f32x4_lane0(f32x4_exponential(f32x4_splat(x))); }
 
 #endif

@@ -8,8 +8,9 @@
 
 enum { PROGRAM_FORMAT = 1, THREADS_LIMIT = 8, REPACK_JOBS = 64, RECENT_LIMIT = 4096 };
 enum { ROWS = 8, BLOCK = 32, TILE = 4, SPLIT = 128, OPERATION_WORDS = 32, PARTS = 3 };
-enum operation_kind { EMBED = 1, ANGLES, PROJECT, ATTEND, ADD };
-enum activation_kind { LINEAR, SILU_GATED, GELU_GATED };
+enum operation_kind { EMBED = 1, ANGLES, PROJECT, ATTEND, ADD, POOL };
+enum activation_kind { LINEAR, SILU_GATED, GELU_GATED, GELU };
+enum pooling_kind { MEAN, FIRST };
 /* Tensor types by their number in GGUF files. */
 enum tensor_type {
     F32 = 0,
@@ -80,6 +81,10 @@ struct embed {
     int32_t columns;
     int32_t output; /* f32 (token, columns) */
     int32_t scale;  /* f32 bits */
+    int32_t positions; /* packed matrix or none: the row of the token's position is added */
+    int32_t positions_type;
+    int32_t types; /* packed matrix or none: its first row is added */
+    int32_t types_type;
 };
 
 struct angles {
@@ -97,13 +102,19 @@ struct part {
     int32_t blocks; /* of 8 rows */
 };
 
+struct norm {
+    int32_t weight;  /* f32 (columns), or none: no norm */
+    int32_t bias;    /* f32 (columns) or none */
+    int32_t epsilon; /* f32 bits */
+    int32_t centred; /* 1: the mean is taken away first */
+};
+
 struct project {
     int32_t kind;
     int32_t input; /* f32 (token, columns) */
     int32_t columns;
-    int32_t norm;    /* f32 (columns) or none */
-    int32_t epsilon; /* f32 bits */
-    int32_t parts;   /* how many of part[] are used */
+    struct norm norm;
+    int32_t parts; /* how many of part[] are used */
     struct part part[PARTS];
     int32_t biases;     /* f32 (rows) or none */
     int32_t activation; /* gated ones: lanes 0..3 gate lanes 4..7 */
@@ -138,16 +149,24 @@ struct attend {
     int32_t k_norm;   /* f32 (head_size), or (kv_heads, head_size), or none */
     int32_t epsilon;  /* f32 bits */
     int32_t of_all_heads; /* 1: one root mean square of all heads of q, one of all of k */
+    int32_t all;          /* 1: a token sees the later ones of its step too */
 };
 
 struct add {
     int32_t kind;
-    int32_t input;    /* f32 (token, columns) */
-    int32_t norm;     /* f32 (columns) */
-    int32_t epsilon;  /* f32 bits */
-    int32_t residual; /* f32 (token, columns) */
+    int32_t input; /* f32 (token, columns) */
+    struct norm norm;
+    int32_t residual; /* f32 (token, columns) or none */
     int32_t output;   /* f32 (token, columns) */
     int32_t columns;
+};
+
+struct pool {
+    int32_t kind;
+    int32_t input;  /* f32 (token, columns) */
+    int32_t output; /* f32 (columns) */
+    int32_t columns;
+    int32_t pooling;
 };
 
 /* Written by JavaScript before `accept(program, -1)`; the rest of it is the sampler's own. */

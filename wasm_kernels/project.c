@@ -19,6 +19,12 @@ INLINE v128 gelu_gated(v128 gate, v128 up) {
     return f32x4_mul(f32x4_div(gate, f32x4_add(f32x4_splat(1.0f), grown)), up);
 }
 
+/* x / 2 * (1 + the error function of x / sqrt(2)) */
+INLINE v128 gelu(v128 x) {
+    v128 share = f32x4_error_function(f32x4_mul(x, f32x4_splat(0.707106781f)));
+    return f32x4_mul(f32x4_mul(x, f32x4_splat(0.5f)), f32x4_add(share, f32x4_splat(1.0f)));
+}
+
 /* Bias, activation, scale, residual, store: 8 rows (4 when gated) of one token of the output. */
 static void finish(const struct project *step, int32_t block, int32_t row, struct rows sums) {
     if (step->biases) {
@@ -27,7 +33,9 @@ static void finish(const struct project *step, int32_t block, int32_t row, struc
     }
     size_t place = (size_t)row * (size_t)step->width;
     v128 scale = f32x4_splat(float_of(step->scale));
-    if (step->activation != LINEAR) {
+    if (step->activation == GELU) {
+        sums = (struct rows){gelu(sums.low), gelu(sums.high)};
+    } else if (step->activation != LINEAR) {
         place += (size_t)block * 4;
         v128 gated = step->activation == SILU_GATED ? silu_gated(sums.low, sums.high)
                                                     : gelu_gated(sums.low, sums.high);
@@ -93,9 +101,9 @@ static const float *prepared(const struct program *program, const struct project
         merge_partials(program, step, values);
         input = values;
     }
-    if (!step->norm)
+    if (!step->norm.weight)
         return input;
-    normalize(input, at(step->norm), float_of(step->epsilon), step->columns, values);
+    normalize(input, &step->norm, step->columns, values);
     return values;
 }
 

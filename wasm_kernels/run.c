@@ -15,11 +15,12 @@ void walk(struct program *program, int32_t thread, int32_t threads) {
     for (int32_t index = 0; index < program->operations; index++) {
         const void *operation = operation_at(program, index);
         switch (*(const int32_t *)operation) {
-        case EMBED: embed(program, operation); break;
+        case EMBED: embed(program, operation, thread); break;
         case ANGLES: fill_angles(program, operation); break;
         case PROJECT: project(program, operation, thread, threads, dot); break;
         case ATTEND: attend(program, operation, thread, threads); break;
-        case ADD: add(program, operation); break;
+        case ADD: add(program, operation, thread); break;
+        case POOL: pool(program, operation); break;
         }
         meet(control, threads);
     }

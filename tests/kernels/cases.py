@@ -10,7 +10,7 @@ from numpy import float32
 
 from onglet.engine import program
 from onglet.engine.gguf import TENSOR_TYPES, Tensor
-from onglet.engine.plan import Plan, Weight
+from onglet.engine.plan import Norm, Plan, Weight
 
 FLOATS = ("F32", "F16", "BF16")
 HALVES = {  # quantized type -> where in a block its half-precision numbers lie
@@ -88,6 +88,11 @@ class Model:
         matrix = twins.Matrix("F32", values.tobytes(), values=values)
         return self.add(name, matrix, 1, len(values))
 
+    @property
+    def values(self) -> dict[str, numpy.ndarray]:
+        """The exact weights by name, a vector as such."""
+        return {name: matrix.exact for name, matrix in self.matrices.items()}
+
     def lower(self, operations, buffers: dict[str, int], vocabulary: int = 16, **sizes):
         weights = {
             name: Weight(tensor.type, (tensor.rows, tensor.columns))
@@ -95,6 +100,13 @@ class Model:
         }
         plan = Plan("test", 1, 4096, vocabulary, 32, weights, buffers, (), tuple(operations), ())
         return program.lower(plan, self.tensors, **sizes)
+
+
+def norm(random: numpy.random.Generator, model: Model, name: str, width: int) -> Norm:
+    """A norm of either kind, with or without a bias."""
+    kind, weight = str(random.choice(["rms", "layer"])), random.standard_normal(width)
+    bias = model.vector(f"{name}.bias", weight[::-1] * 0.3) if random.integers(2) else None
+    return Norm(kind, model.vector(name, weight), 1e-5, bias)
 
 
 def engine(machine, model: Model, lowered, threads: int) -> machines.Engine:

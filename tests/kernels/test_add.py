@@ -1,4 +1,4 @@
-"""`add` against its NumPy twin, to the bit: a norm of one buffer added to another."""
+"""`add` against its NumPy twin, to the bit: a norm of one buffer, added to another or alone."""
 
 import cases
 import numpy
@@ -14,9 +14,9 @@ def test_add(machine, case):
     random = numpy.random.default_rng(case)
     width = 4 * int(random.integers(1, 60))
     model = cases.Model()
-    model.vector("norm", random.standard_normal(width))
+    norm = cases.norm(random, model, "norm", width)
     model.add("w", cases.matrix(random, "F32", 8, 32), 8, 32)  # a file holds a matrix at least
-    step = Add("branch", Norm("rms", "norm", 1e-6), "x", "x")
+    step = Add("branch", norm, "x" if random.integers(2) else None, "x")
     buffers = {"branch": width, "x": width}
     lowered = model.lower([step], buffers, context=64, chunk=CHUNK)
     running = cases.engine(machine, model, lowered, 1 + case % 3)
@@ -26,5 +26,5 @@ def test_add(machine, case):
         cases.write_buffer(running, "x", x)
         cases.run_step(running, count, 0)
         seen = cases.read_buffer(running, "x", count, width)
-        expected = twins.add(branch, model.matrices["norm"].values, 1e-6, x)
-        numpy.testing.assert_array_equal(seen, expected)
+        expected = twins.normalize(branch, norm, model.values)
+        numpy.testing.assert_array_equal(seen, x + expected if step.residual else expected)

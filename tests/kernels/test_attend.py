@@ -24,9 +24,11 @@ def random_attend(random: numpy.random.Generator):
     base, yarn = float(random.choice([10_000.0, 500_000.0])), Yarn(32)
     scaled = {"stretch": 4.0, "amplitude": 1.2, "yarn": yarn} if random.random() < 0.3 else {}
     rope = Rope(pairing, base, dimensions, factors, **scaled) if random.random() < 0.8 else None
-    window = int(random.integers(1, 200)) if random.integers(2) else None
+    causal = random.random() < 0.75
+    window = int(random.integers(1, 200)) if causal and random.integers(2) else None
     shape = (heads, kv_heads, head_size, head_size**-0.5)
-    step = Attend("qkv", "a", *shape, rope, window, *head_norms(random, model, *shape))
+    norms = head_norms(random, model, *shape)
+    step = Attend("qkv", "a", *shape, rope, window, *norms, causal)
     width = heads * head_size
     ones = numpy.eye(width, dtype=float32)
     model.add("ones", twins.Matrix("F32", ones.tobytes(), values=ones), width, width)
@@ -57,6 +59,8 @@ def test_attend(machine, case):
     random = numpy.random.default_rng(case)
     model, step = random_attend(random)
     chunk, total = int(random.integers(1, 48)), int(random.integers(20, 290))
+    if not step.causal:
+        chunk = total = int(random.integers(1, 290))
     width = step.heads * step.head_size
     inputs = random.standard_normal((total, width + 2 * step.kv_heads * step.head_size))
     inputs = (inputs * 2).astype(float32)
@@ -67,7 +71,7 @@ def test_attend(machine, case):
     weights = {name: matrix.values for name, matrix in model.matrices.items()}
     expected = twins.attend(step, inputs, weights)
     position = 0
-    for count in sizes_of_steps(random, total, chunk):
+    for count in sizes_of_steps(random, total, chunk) if step.causal else [total]:
         cases.write_buffer(running, "qkv", inputs[position : position + count])
         cases.run_step(running, count, position)
         seen = cases.read_buffer(running, "y", count, width)

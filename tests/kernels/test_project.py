@@ -6,7 +6,7 @@ import pytest
 import twins
 from numpy import float32
 
-from onglet.engine.plan import GATED, Norm, Project
+from onglet.engine.plan import GATED, Project
 
 CHUNK = 16
 
@@ -33,7 +33,7 @@ def random_project(random: numpy.random.Generator, kind: str):
     names = tuple(model.tensors)
     norm = biases = residual = None
     if random.integers(2):
-        norm = Norm("rms", model.vector("norm", random.standard_normal(columns)), 1e-5)
+        norm = cases.norm(random, model, "norm", columns)
     if not gated and random.integers(2):
         biases = tuple(
             model.vector(f"b{index}", random.standard_normal(count)) if random.integers(3) else None
@@ -41,7 +41,7 @@ def random_project(random: numpy.random.Generator, kind: str):
         )
     if random.integers(2):
         residual = "y"
-    activation = str(random.choice(GATED)) if gated else None
+    activation = str(random.choice(GATED)) if gated else random.choice([None, "gelu"])
     scale = float(random.choice([1.0, 0.22]))
     step = Project("x", names, "y", norm, biases, activation, residual, scale)
     return model, step, columns, sum(rows) // 2 if gated else sum(rows)
@@ -49,13 +49,15 @@ def random_project(random: numpy.random.Generator, kind: str):
 
 def expected(model, step, x, before):
     if step.norm:
-        x = twins.normalize(x, model.matrices[step.norm.weight].values, step.norm.epsilon)
+        x = twins.normalize(x, step.norm, model.values)
     results = [twins.multiply(model.matrices[name], x) for name in step.weights]
     for index, name in enumerate(step.biases or ()):
         bias = model.matrices[name].values if name else float32(0)
         results[index] = results[index] + bias
     result = numpy.concatenate(results, axis=1)
-    if step.activation:
+    if step.activation == "gelu":
+        result = twins.gelu(result)
+    elif step.activation:
         result = twins.GATED[step.activation](*numpy.split(result, 2, axis=1))
     result = result * float32(step.scale)
     return result + before if step.residual else result

@@ -6,7 +6,7 @@ from onglet.engine import program_table as table
 from onglet_build.kernels import SOURCES
 
 HEADER = (SOURCES / "program.h").read_text()
-NESTED = {"activation_places": table.PLACES, "part": table.PART}
+NESTED = {"activation_places": table.PLACES, "part": table.PART, "norm": table.NORM}
 
 
 def fields(struct: str) -> tuple[str, ...]:
@@ -40,6 +40,7 @@ def test_header():
     assert fields("program") == table.HEADER
     assert fields("activation_places") == table.PLACES
     assert fields("part") == table.PART
+    assert fields("norm") == table.NORM
 
 
 def test_operations():

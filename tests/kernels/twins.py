@@ -46,10 +46,14 @@ def sum_lanes(x: Array) -> Array:
     return (total[..., 0] + total[..., 1]) + (total[..., 2] + total[..., 3])
 
 
-def normalize(x: Array, weight: Array, epsilon: float) -> Array:
+def normalize(x: Array, norm, weights: dict[str, Array]) -> Array:
+    """x after a norm of the plan"""
+    if norm.kind == "layer":
+        x = x - (sum_lanes(x) / float32(x.shape[-1]))[..., None]
     mean = sum_lanes(x * x) / float32(x.shape[-1])
-    scale = float32(1) / numpy.sqrt(mean + float32(epsilon))
-    return x * scale[..., None] * weight
+    scale = float32(1) / numpy.sqrt(mean + float32(norm.epsilon))
+    weighted = x * scale[..., None] * weights[norm.weight]
+    return weighted + weights[norm.bias] if norm.bias else weighted
 
 
 OUTLIER = float32(float32(1.7) * float32(1.7))
@@ -197,8 +201,32 @@ def gelu_gated(gate: Array, up: Array) -> Array:
 GATED = {"silu_gated": silu_gated, "gelu_gated": gelu_gated}
 
 
-def add(x: Array, weight: Array, epsilon: float, residual: Array) -> Array:
-    return residual + normalize(x, weight, epsilon)
+def error_function(x: Array) -> Array:
+    """numbers.h, f32x4_error_function"""
+    x = numpy.clip(x, float32(-4), float32(4))
+    z = x * x
+    p = _horner(z, -2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06)
+    for coefficient in (-5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03):
+        p = p * z + float32(coefficient)
+    p = p * z + float32(-1.60960333262415e-02)
+    q = _horner(z, -1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03)
+    q = q * z + float32(-7.37332916720468e-03)
+    return x * p / (q * z + float32(-1.42647390514189e-02))
+
+
+def gelu(x: Array) -> Array:
+    share = error_function(x * float32(0.707106781))
+    return x * float32(0.5) * (share + float32(1))
+
+
+def pool(x: Array, kind: str) -> Array:
+    """(tokens, columns) -> (columns,)"""
+    rows = x if kind == "mean" else x[:1]
+    total = numpy.zeros(x.shape[1], float32)
+    for row in rows:
+        total = total + row
+    total = total * (float32(1) / float32(len(rows)))
+    return total / numpy.sqrt(sum_lanes(total * total))
 
 
 def angles(rope, positions: Array, factors: Array | None) -> tuple[Array, Array]:
@@ -252,10 +280,9 @@ def normalize_heads(x: Array, norm, weights: dict[str, Array]) -> Array:
     """x: (tokens, heads, head_size): a norm of each head, or of all together, by its length"""
     if norm is None:
         return x
-    weight = weights[norm.weight]
-    if weight.shape[-1] == x.shape[2]:
-        return normalize(x, weight, norm.epsilon)
-    return normalize(x.reshape(len(x), -1), weight, norm.epsilon).reshape(x.shape)
+    if weights[norm.weight].shape[-1] == x.shape[2]:
+        return normalize(x, norm, weights)
+    return normalize(x.reshape(len(x), -1), norm, weights).reshape(x.shape)
 
 
 def attend(step, inputs: Array, weights: dict[str, Array]) -> Array:
@@ -291,7 +318,7 @@ def _attend_head(step, q: Array, k: Array, v: Array) -> Array:
     for i in range(size):
         scores += q[:, i, None] * k[None, :, i]
     distance = numpy.arange(count)[:, None] - numpy.arange(count)[None, :]
-    visible = (distance >= 0) & (distance < (step.window or count))
+    visible = (distance >= 0) & (distance < (step.window or count)) | (not step.causal)
     greatest = numpy.full((count, 1), MASKED)
     weight, total = numpy.zeros((count, 1), float32), numpy.zeros((count, size), float32)
     for low in range(0, count, SPLIT):

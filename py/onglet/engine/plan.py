@@ -11,9 +11,10 @@ from typing import ClassVar
 from onglet.engine.errors import Refused
 
 FORMAT = 1
-NORMS = ("rms",)
+NORMS = ("rms", "layer")
 GATED = ("silu_gated", "gelu_gated")
-ACTIVATIONS = (None, *GATED)
+ACTIVATIONS = (None, *GATED, "gelu")
+POOLINGS = ("mean", "first")
 PAIRINGS = ("adjacent", "halves")
 
 
@@ -27,9 +28,12 @@ class Weight:
 
 @dataclass(frozen=True)
 class Norm:
+    """`rms`: by the root mean square; `layer`: the mean is taken away first."""
+
     kind: str
     weight: str
     epsilon: float
+    bias: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,19 +91,23 @@ class Rope:
 
 @dataclass(frozen=True)
 class Embed:
-    """output = rows of `weight` named by the tokens, times scale."""
+    """output = rows of `weight` named by the tokens, times scale, plus the rows of `positions`
+    named by their positions, plus the first row of `types`."""
 
     op: ClassVar = "embed"
     weight: str
     output: str
     scale: float = 1.0
+    positions: str | None = None
+    types: str | None = None
 
 
 @dataclass(frozen=True)
 class Project:
     """output = activation(norm(input) @ weights side by side + biases) * scale + residual.
 
-    A gated activation has two weights, gate and up, or one with the rows of both.
+    A gated activation has two weights, gate and up, or one with the rows of both. `gelu` is the
+    exact one, `gelu_gated` the approximation by tanh.
     """
 
     op: ClassVar = "project"
@@ -115,9 +123,10 @@ class Project:
 
 @dataclass(frozen=True)
 class Attend:
-    """Norm and rope on q and k, k and v into the cache, causal attention of q over it.
+    """Norm and rope on q and k, k and v into the cache, attention of q over it.
 
-    input: q, k, v side by side. A norm has a weight for one head, or for all heads together.
+    input: q, k, v side by side. A norm has a weight for one head, or for all heads together. Not
+    causal: a token sees the later ones of its step too, so a text must be one step.
     """
 
     op: ClassVar = "attend"
@@ -131,16 +140,17 @@ class Attend:
     window: int | None = None
     q_norm: Norm | None = None
     k_norm: Norm | None = None
+    causal: bool = True
 
 
 @dataclass(frozen=True)
 class Add:
-    """output = residual + norm(input)."""
+    """output = residual + norm(input); without a residual the norm alone."""
 
     op: ClassVar = "add"
     input: str
     norm: Norm
-    residual: str
+    residual: str | None
     output: str
 
 
@@ -156,7 +166,17 @@ class Logits:
     scale: float = 1.0
 
 
-OPERATIONS = {operation.op: operation for operation in (Embed, Project, Attend, Add, Logits)}
+@dataclass(frozen=True)
+class Pool:
+    """output = the mean of all tokens of the step, or the first, made of length 1: one vector."""
+
+    op: ClassVar = "pool"
+    input: str
+    output: str
+    kind: str
+
+
+OPERATIONS = {step.op: step for step in (Embed, Project, Attend, Add, Logits, Pool)}
 
 
 PARTS = ("before", "layer", "other_layer", "after")
@@ -190,6 +210,11 @@ class Plan:
         ]
         once = [[(operation, None) for operation in part] for part in (self.before, self.after)]
         return (*once[0], *layers, *once[1])
+
+    @property
+    def encodes(self) -> bool:
+        """Whether the model makes vectors of texts, not answers."""
+        return any(isinstance(step, Pool) for step in self.after)
 
     def layer_of(self, number: int) -> tuple:
         """The operations of a layer, "{layer}" not filled in."""
@@ -263,10 +288,11 @@ NORM_FIELDS = ("norm", "q_norm", "k_norm")
 
 def weights_of(operation) -> list[str]:
     """The names of the weights an operation reads."""
-    names = [getattr(operation, "weight", None), *getattr(operation, "weights", ())]
-    names += getattr(operation, "biases", None) or ()
-    for norm in NORM_FIELDS:
-        names.append(getattr(getattr(operation, norm, None), "weight", None))
+    names = [getattr(operation, name, None) for name in ("weight", "positions", "types")]
+    names += (*getattr(operation, "weights", ()), *(getattr(operation, "biases", None) or ()))
+    for name in NORM_FIELDS:
+        if norm := getattr(operation, name, None):
+            names += [norm.weight, norm.bias]
     if getattr(operation, "rope", None):
         names += [operation.rope.factors, operation.rope.long_factors]
     return [name for name in names if name]
@@ -311,10 +337,16 @@ def _check_norm(plan: Plan, norm: Norm | None, width: int) -> None:
     if norm.kind not in NORMS:
         raise ValueError(f"no norm {norm.kind!r}")
     plan.expect_vector(norm.weight, width)
+    plan.expect_vector(norm.bias, width)
 
 
 def _check_embed(plan: Plan, step: Embed) -> None:
-    plan.expect(step.weight, plan.vocabulary, plan.width_of(step.output))
+    width = plan.width_of(step.output)
+    plan.expect(step.weight, plan.vocabulary, width)
+    plan.expect(step.positions, plan.context_length, width)
+    if step.types:
+        kinds = plan.weights[step.types].shape[0] if step.types in plan.weights else 0
+        plan.expect(step.types, kinds, width)
 
 
 def _check_project(plan: Plan, step: Project) -> None:
@@ -341,12 +373,15 @@ def _check_attend(plan: Plan, step: Attend) -> None:
         and plan.width_of(step.input) == (step.heads + 2 * step.kv_heads) * step.head_size
         and plan.width_of(step.output) == step.heads * step.head_size
         and (step.rope is None or _fits_head(step.rope, step.head_size))
+        and (step.causal or step.window is None)
     )
     if not fits:
         raise Refused("wrong_shape", tensor=step.input)
     for name in (step.rope.factors, step.rope.long_factors) if step.rope else ():
         plan.expect_vector(name, step.rope.dimensions // 2)
     for norm, heads in ((step.q_norm, step.heads), (step.k_norm, step.kv_heads)):
+        if norm and norm.kind != "rms":
+            raise ValueError(f"no norm {norm.kind!r} of heads")
         _check_norm(plan, norm, step.head_size * (heads if of_all_heads(plan, step) else 1))
 
 
@@ -363,7 +398,7 @@ def of_all_heads(plan: Plan, step: Attend) -> bool:
 
 def _check_add(plan: Plan, step: Add) -> None:
     width = plan.width_of(step.input)
-    if not width == plan.width_of(step.residual) == plan.width_of(step.output):
+    if not width == plan.width_of(step.residual or step.input) == plan.width_of(step.output):
         raise Refused("wrong_shape", tensor=step.output)
     _check_norm(plan, step.norm, width)
 
@@ -376,10 +411,18 @@ def _check_logits(plan: Plan, step: Logits) -> None:
         raise Refused("wrong_shape", tensor=step.output)
 
 
+def _check_pool(plan: Plan, step: Pool) -> None:
+    if step.kind not in POOLINGS:
+        raise ValueError(f"no pooling {step.kind!r}")
+    if plan.width_of(step.input) != plan.width_of(step.output):
+        raise Refused("wrong_shape", tensor=step.output)
+
+
 CHECKS = {
     "embed": _check_embed,
     "project": _check_project,
     "attend": _check_attend,
     "add": _check_add,
     "logits": _check_logits,
+    "pool": _check_pool,
 }

@@ -8,7 +8,18 @@ import struct
 from dataclasses import dataclass, field
 
 from onglet.engine.errors import Refused
-from onglet.engine.plan import GATED, Add, Attend, Embed, Logits, Plan, Project, of_all_heads
+from onglet.engine.plan import (
+    GATED,
+    Add,
+    Attend,
+    Embed,
+    Logits,
+    Norm,
+    Plan,
+    Pool,
+    Project,
+    of_all_heads,
+)
 from onglet.engine.program_table import (
     ACTIVATIONS,
     BLOCK,
@@ -18,6 +29,7 @@ from onglet.engine.program_table import (
     OPERATIONS,
     PATTERNS,
     PLACES,
+    POOLINGS,
     RECENT_LIMIT,
     ROWS,
     SPLIT,
@@ -110,7 +122,7 @@ class Lowering:
         self.buffers = {
             name: self._floats(f"buffer {name}", self.chunk * self._buffer_width(name))
             for name in self.plan.buffers
-            if name not in self._logit_buffers()
+            if name not in self._results()
         }
         self._place_partials()
         self._emit_angles()
@@ -170,7 +182,7 @@ class Lowering:
         header["seen"] = place("seen", plan.vocabulary // 8 + 1)
         header["candidates"] = place("candidates", 8 * plan.vocabulary)
         header["tokens"] = place("tokens", 4 * self.chunk)
-        stride = _rounded(plan.vocabulary, ROWS)
+        stride = _rounded(max([plan.vocabulary, *self._results().values()]), ROWS)
         header["logits_limit"] = max(1, self.logits_rows)
         header["logits"] = self._floats("logits", header["logits_limit"] * stride)
         place("stacks", STACK_BYTES * self.threads)
@@ -220,11 +232,16 @@ class Lowering:
         self.partials = self._floats("partials", max(sizes, default=0))
 
     def _most_columns(self) -> int:
-        readers = [step for step, _ in self.steps if isinstance(step, (Project, Logits))]
-        return max((self.plan.buffers[step.input] for step in readers), default=BLOCK)
+        """Of what a thread prepares for itself: the input of a matrix, a norm, a row added."""
+        readers = [step for step, _ in self.steps if isinstance(step, (Project, Logits, Add))]
+        names = [step.input for step in readers]
+        names += [step.output for step, _ in self.steps if isinstance(step, Embed)]
+        return _rounded(max((self.plan.buffers[name] for name in names), default=BLOCK), BLOCK)
 
-    def _logit_buffers(self) -> set[str]:
-        return {step.output for step, _ in self.steps if isinstance(step, Logits)}
+    def _results(self) -> dict[str, int]:
+        """Buffers that whoever asked for the step reads, and their widths."""
+        steps = [step for step, _ in self.steps if isinstance(step, (Logits, Pool))]
+        return {step.output: self.plan.buffers[step.output] for step in steps}
 
     def _buffer_width(self, name: str) -> int:
         return self.plan.buffers[name]
@@ -343,7 +360,16 @@ class Lowering:
             columns=self.plan.buffers[step.output],
             output=self.buffers[step.output],
             scale=_float_bits(step.scale),
+            **self._row_matrix("positions", step.positions),
+            **self._row_matrix("types", step.types),
         )
+
+    def _row_matrix(self, field: str, name: str | None) -> dict:
+        """A matrix of which single rows are added."""
+        if name is None:
+            return {}
+        (part,) = self._matrix((name,), ("plain",))
+        return {field: part["weight"], f"{field}_type": part["type"]}
 
     def _emit_project(self, step: Project, name: str, layer) -> None:
         gated = step.activation in GATED
@@ -371,9 +397,8 @@ class Lowering:
         self._emit(
             "add",
             input=self.buffers[step.input],
-            norm=self._vector(step.norm.weight),
-            epsilon=_float_bits(step.norm.epsilon),
-            residual=self.buffers[step.residual],
+            **self._norm(step.norm),
+            residual=self.buffers[step.residual] if step.residual else 0,
             output=self.buffers[step.output],
             columns=self.plan.buffers[step.input],
         )
@@ -389,13 +414,30 @@ class Lowering:
             last_rows=1,
         )
 
+    def _emit_pool(self, step: Pool, name: str, layer) -> None:
+        self._emit(
+            "pool",
+            input=self.buffers[step.input],
+            output=self.header["logits"],
+            columns=self.plan.buffers[step.input],
+            pooling=POOLINGS[step.kind],
+        )
+
+    def _norm(self, norm: Norm | None) -> dict:
+        if norm is None:
+            return {}
+        return {
+            "norm.weight": self._vector(norm.weight),
+            "norm.bias": self._vector(norm.bias),
+            "norm.epsilon": _float_bits(norm.epsilon),
+            "norm.centred": int(norm.kind == "layer"),
+        }
+
     def _input(self, step) -> dict:
-        norm = step.norm
         values = {
             "input": self.buffers[step.input],
             "columns": self.plan.buffers[step.input],
-            "norm": self._vector(norm.weight if norm else None),
-            "epsilon": _float_bits(norm.epsilon if norm else 0.0),
+            **self._norm(step.norm),
         }
         attend = self.attended.get(step.input)
         if attend:
@@ -448,6 +490,7 @@ class Lowering:
             window=step.window or 0,
             partials=self.partials,
             **self._head_norms(step),
+            all=int(not step.causal),
         )
 
     def _place_cache(self, name: str, size: int, step: Attend) -> int:
@@ -486,6 +529,7 @@ EMITTERS = {
     Attend: Lowering._emit_attend,
     Add: Lowering._emit_add,
     Logits: Lowering._emit_logits,
+    Pool: Lowering._emit_pool,
 }
 
 

@@ -26,7 +26,8 @@ TYPES = {
     "BF16": (30, 512),
     "MXFP4": (39, 144),
 }
-ACTIVATIONS = {None: 0, "silu_gated": 1, "gelu_gated": 2}
+ACTIVATIONS = {None: 0, "silu_gated": 1, "gelu_gated": 2, "gelu": 3}
+POOLINGS = {"mean": 0, "first": 1}
 PATTERNS = {"plain": 0, "gate": 1, "up": 2, "vector": 3}
 
 # The structs of wasm_kernels/program.h, field by field: every field is one word.
@@ -41,13 +42,21 @@ HEADER = (
     *(f"shared.{place}" for place in PLACES),
 )
 PART = ("weight", "type", "blocks")
+NORM = ("weight", "bias", "epsilon", "centred")
+_NORM = tuple(f"norm.{name}" for name in NORM)
 OPERATIONS = {
-    "embed": (1, ("kind", "weight", "type", "columns", "output", "scale")),
+    "embed": (
+        1,
+        (
+            *("kind", "weight", "type", "columns", "output", "scale"),
+            *("positions", "positions_type", "types", "types_type"),
+        ),
+    ),
     "angles": (2, ("kind", "pairs", "factors", "frequencies", "table", "amplitude")),
     "project": (
         3,
         (
-            *("kind", "input", "columns", "norm", "epsilon", "parts"),
+            *("kind", "input", "columns", *_NORM, "parts"),
             *(f"part{number}.{name}" for number in range(PARTS) for name in PART),
             *("biases", "activation", "residual", "output", "width", "scale", "last_rows"),
             *("partials", "heads", "head_size", "window"),
@@ -58,8 +67,9 @@ OPERATIONS = {
         (
             *("kind", "input", "output", "heads", "kv_heads", "head_size", "scale", "halves"),
             *("pairs", "angles", "keys", "values", "capacity", "window", "partials"),
-            *("q_norm", "k_norm", "epsilon", "of_all_heads"),
+            *("q_norm", "k_norm", "epsilon", "of_all_heads", "all"),
         ),
     ),
-    "add": (5, ("kind", "input", "norm", "epsilon", "residual", "output", "columns")),
+    "add": (5, ("kind", "input", *_NORM, "residual", "output", "columns")),
+    "pool": (6, ("kind", "input", "output", "columns", "pooling")),
 }

@@ -4,6 +4,7 @@ One function an operation, named like it. The only module of this floor that imp
 reaches the site. Knows nothing of threads, layouts, integer arithmetic or sampling.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy import float32
 
 from onglet.engine.gguf import HEADER_LIMIT, Tensor, read_header
 from onglet.engine.models import plan_for
-from onglet.engine.plan import GATED, Add, Attend, Embed, Logits, Norm, Plan, Project, Rope
+from onglet.engine.plan import GATED, Add, Attend, Embed, Logits, Norm, Plan, Pool, Project, Rope
 
 Array = numpy.ndarray
 BLOCK = 32  # values that share a scale
@@ -236,7 +237,8 @@ class Model:
     def forward(self, tokens: Iterable[int], cache: Cache | None = None, rows: int = 0) -> Array:
         """The logits (tokens, vocabulary) after each token, or after the last `rows` of them.
 
-        With a cache the tokens continue those it has seen, and are added to it.
+        With a cache the tokens continue those it has seen, and are added to it. An encoder gives
+        the vector of the tokens, (1, width).
         """
         tokens = numpy.asarray(list(tokens))
         cache = cache or Cache()
@@ -265,7 +267,7 @@ class Model:
     def _run(self, step, layer: int | None, buffers: dict, tokens: Array, cache: Cache) -> Array:
         match step:
             case Embed():
-                return embed(step, self.weights, tokens)
+                return embed(step, self.weights, tokens, cache.position)
             case Project():
                 return project(step, self.weights, buffers)
             case Attend():
@@ -274,11 +276,16 @@ class Model:
                 return add(step, self.weights, buffers)
             case Logits():
                 return logits(step, self.weights, buffers)
+            case Pool():
+                return pool(step, buffers)
 
 
-def embed(step: Embed, weights: dict[str, Array], tokens: Array) -> Array:
+def embed(step: Embed, weights: dict[str, Array], tokens: Array, position: int = 0) -> Array:
     """(tokens, width)"""
-    return weights[step.weight][tokens] * float32(step.scale)
+    rows = weights[step.weight][tokens] * float32(step.scale)
+    if step.positions:
+        rows = rows + weights[step.positions][position : position + len(tokens)]
+    return rows + weights[step.types][0] if step.types else rows
 
 
 def project(step: Project, weights: dict[str, Array], buffers: dict[str, Array]) -> Array:
@@ -292,6 +299,8 @@ def project(step: Project, weights: dict[str, Array], buffers: dict[str, Array])
     if step.activation in GATED:
         gate, up = numpy.split(result, 2, axis=1)
         result = ACTIVATE[step.activation](gate) * up
+    elif step.activation == "gelu":
+        result = exact_gelu(result)
     result = result * float32(step.scale)
     return result if step.residual is None else result + buffers[step.residual]
 
@@ -306,6 +315,12 @@ def gelu(x: Array) -> Array:
     return 0.5 * x * (1 + numpy.tanh((2 / numpy.pi) ** 0.5 * (x + 0.044715 * x**3)))
 
 
+def exact_gelu(x: Array) -> Array:
+    """x times the share of a normal distribution below x."""
+    return 0.5 * x * (1 + _erf(x / float32(2**0.5)))
+
+
+_erf = numpy.vectorize(math.erf, [float32])
 ACTIVATE = {"silu_gated": silu, "gelu_gated": gelu}
 
 
@@ -329,20 +344,29 @@ def attend(
     group = step.heads // step.kv_heads
     k, v = k.repeat(group, axis=1), v.repeat(group, axis=1)
     scores = numpy.einsum("thd,phd->htp", q, k, optimize=True) * float32(step.scale)
-    scores[:, _hidden(positions, len(k), step.window)] = -numpy.inf
+    if step.causal:
+        scores[:, _hidden(positions, len(k), step.window)] = -numpy.inf
     mixed = numpy.einsum("htp,phd->thd", _softmax(scores), v, optimize=True)
     return mixed.reshape(count, -1)
 
 
 def add(step: Add, weights: dict[str, Array], buffers: dict[str, Array]) -> Array:
     """(tokens, width)"""
-    return buffers[step.residual] + _normed(buffers[step.input], step.norm, weights)
+    normed = _normed(buffers[step.input], step.norm, weights)
+    return normed + buffers[step.residual] if step.residual else normed
 
 
 def logits(step: Logits, weights: dict[str, Array], buffers: dict[str, Array]) -> Array:
     """(tokens, vocabulary)"""
     x = _normed(buffers[step.input], step.norm, weights)
     return x @ weights[step.weight].T * float32(step.scale)
+
+
+def pool(step: Pool, buffers: dict[str, Array]) -> Array:
+    """(1, width), of length 1"""
+    x = buffers[step.input]
+    vector = x.mean(axis=0) if step.kind == "mean" else x[0]
+    return (vector / numpy.linalg.norm(vector))[None]
 
 
 def rope(
@@ -373,7 +397,12 @@ def rms(x: Array, weight: Array, epsilon: float) -> Array:
 
 
 def _normed(x: Array, norm: Norm | None, weights: dict[str, Array]) -> Array:
-    return x if norm is None else rms(x, weights[norm.weight], norm.epsilon)
+    if norm is None:
+        return x
+    if norm.kind == "layer":
+        x = x - x.mean(axis=-1, keepdims=True)
+    normed = rms(x, weights[norm.weight], norm.epsilon)
+    return normed + weights[norm.bias] if norm.bias else normed
 
 
 def _headwise(x: Array, norm: Norm | None, weights: dict[str, Array]) -> Array:

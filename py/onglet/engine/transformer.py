@@ -34,8 +34,9 @@ class Config:
         return self.head_size**-0.5
 
 
-def read_config(header: Header, architecture: str) -> Config:
-    """Raises Refused("broken_header") if a number is missing or out of any sensible range."""
+def read_config(header: Header, architecture: str, norm: str = "layer_norm_rms") -> Config:
+    """Raises Refused("broken_header") if a number is missing or out of any sensible range. The
+    epsilon is that of the kind of norm named `norm`."""
 
     def integer(key: str, low: int, high: int, **default) -> int:
         return header.integer(f"{architecture}.{key}", low, high, **default)
@@ -57,7 +58,7 @@ def read_config(header: Header, architecture: str) -> Config:
         heads=heads,
         kv_heads=integer("attention.head_count_kv", 1, 1024, default=heads),
         head_size=head_size,
-        epsilon=header.number(f"{architecture}.attention.layer_norm_rms_epsilon", 1e-12, 1.0),
+        epsilon=header.number(f"{architecture}.attention.{norm}_epsilon", 1e-13, 1.0),
     )
 
 
