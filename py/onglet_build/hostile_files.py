@@ -158,8 +158,30 @@ POST_NORMS = {
     "blk.0.post_attention_norm.weight": (WIDTH,),
     "blk.0.post_ffw_norm.weight": (WIDTH,),
 }
+BERT = {
+    **dict.fromkeys(
+        (
+            *("token_embd_norm.weight", "token_embd_norm.bias"),
+            *("blk.0.attn_output_norm.weight", "blk.0.attn_output_norm.bias"),
+            *("blk.0.layer_output_norm.weight", "blk.0.layer_output_norm.bias"),
+        ),
+        (WIDTH,),
+    ),
+    "position_embd.weight": (WIDTH, 64),
+    "token_types.weight": (WIDTH, 2),
+    "blk.0.ffn_up.bias": (WIDTH,),
+}
 # What each architecture has more than llama: metadata, tensors; and which tensors it has not.
 MORE = {
+    "bert": (
+        {
+            "attention.layer_norm_epsilon": (F32, 1e-12),
+            "attention.causal": (BOOL, False),
+            "pooling_type": (U32, 1),
+        },
+        BERT,
+        ("output_norm.", "attn_norm.", "ffn_norm.", "ffn_gate."),
+    ),
     "qwen2": ({}, {"blk.0.attn_q.bias": (WIDTH,)}, ()),
     "qwen3": (YARN, HEAD_NORMS, ()),
     "smollm3": ({}, {}, ()),

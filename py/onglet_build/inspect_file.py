@@ -72,18 +72,29 @@ def start_of(path: Path) -> Header:
 def judge(path: Path, header: Header, context: int | None) -> tuple[str, bool]:
     """Whether the app would run it, as a sentence."""
     try:
-        ready = prepare(header.data, header.file_bytes, context=context, name=path.name)
+        ready, encodes = prepared(header, {"context": context, "name": path.name})
         check_cuts(ready)
     except Refused as refused:
         return f"Does not run: {words.explain(refused.code, refused.values)}", False
     card, program = ready.card, ready.program
     parts = (
-        f"Runs: {card['architecture']}, {card['parameters']:,} parameters",
+        f"Runs: {card['architecture']}{', an encoder' if encodes else ''}",
+        f"{card['parameters']:,} parameters",
         f"{card['layers']} layers, {card['quantization']}",
         f"{program.memory_bytes:,} bytes of memory for {program.context:,} tokens "
         f"of {card['context_length']:,}",
     )
     return ", ".join(parts), True
+
+
+def prepared(header: Header, options: dict) -> tuple[Prepared, bool]:
+    """As the app prepares it, and whether it is an encoder. Raises Refused."""
+    try:
+        return prepare(header.data, header.file_bytes, **options), False
+    except Refused as refused:
+        if refused.code != "encoder_model":
+            raise
+        return prepare(header.data, header.file_bytes, **options, encoder=True), True
 
 
 def check_cuts(ready: Prepared) -> None:

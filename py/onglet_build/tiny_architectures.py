@@ -51,6 +51,7 @@ class Recipe:
     heads: int = tiny_model.HEADS
     kv_heads: int = KV_HEADS
     tied: bool = False
+    head: bool = True  # an encoder has none, and no norm before it
 
 
 LLAMA = NORMS | ATTENTION | GATED
@@ -64,7 +65,26 @@ SQUARE_ATTENTION = {
 SQUARE = {"heads": WIDTH // HEAD_SIZE, "kv_heads": 1}
 OLMO = SQUARE_ATTENTION | GATED | POST_NORMS
 OLMO |= {"attn_q_norm.weight": (WIDTH,), "attn_k_norm.weight": (HEAD_SIZE,)}
+BERT = {f"{name}.weight": (WIDTH, WIDTH) for name in ("attn_q", "attn_k", "attn_v", "attn_output")}
+BERT |= {"ffn_up.weight": (HIDDEN, WIDTH), "ffn_down.weight": (WIDTH, HIDDEN)}
+BERT |= {f"{name}.weight": (WIDTH,) for name in ("attn_output_norm", "layer_output_norm")}
+BERT |= {name.replace("weight", "bias"): shape[:1] for name, shape in BERT.items()}
 RECIPES = {
+    "bert": Recipe(
+        "bert",
+        BERT,
+        {"attention.layer_norm_epsilon": 1e-5, "attention.causal": False, "pooling_type": 1},
+        {
+            "token_embd_norm.weight": (WIDTH,),
+            "token_embd_norm.bias": (WIDTH,),
+            "position_embd.weight": (CONTEXT, WIDTH),
+            "token_types.weight": (2, WIDTH),
+        },
+        heads=3,
+        kv_heads=3,
+        tied=True,
+        head=False,
+    ),
     "llama": Recipe("llama", LLAMA),
     "llama3": Recipe(
         "llama",
@@ -147,6 +167,7 @@ def write(path: Path, name: str, *, matrices: Type = Type.F32, seed: int = 1) ->
     for key, value in (_sizes(recipe) | recipe.metadata).items():
         _add(writer, f"{recipe.architecture}.{key}", value)
     tiny_model.add_tokens(writer)
+    writer.add_token_type_count(2)
     kinds = {True: Type.F32, False: matrices}
     tiny_model.add_tensors(
         writer, weights(recipe, seed), lambda tensor: kinds[tensor.endswith(VECTORS)]
@@ -182,7 +203,8 @@ def weights(recipe: Recipe, seed: int) -> dict[str, numpy.ndarray]:
     for layer in range(recipe.layers):
         for name, shape in recipe.layer.items():
             named[f"blk.{layer}.{name}"] = _weight(random, name, shape)
-    for name, shape in ({"output_norm.weight": (WIDTH,)} | recipe.whole).items():
+    last = {"output_norm.weight": (WIDTH,)} if recipe.head else {}
+    for name, shape in (last | recipe.whole).items():
         named[name] = _weight(random, name, shape)
     if not recipe.tied:
         named["output.weight"] = tiny_model.vocabulary_matrix(random)

@@ -57,6 +57,8 @@ SIGNATURES = {
     "llama_batch_free": (None, [Batch]),
     "llama_decode": (ctypes.c_int32, [Pointer, Batch]),
     "llama_get_logits_ith": (ctypes.POINTER(ctypes.c_float), [Pointer, ctypes.c_int32]),
+    "llama_set_embeddings": (None, [Pointer, ctypes.c_bool]),
+    "llama_get_embeddings_seq": (ctypes.POINTER(ctypes.c_float), [Pointer, ctypes.c_int32]),
     "llama_free": (None, [Pointer]),
     "llama_model_free": (None, [Pointer]),
 }
@@ -122,6 +124,17 @@ def log_probabilities(path: Path, tokens, *, context: int = 512) -> numpy.ndarra
         rows = [library().llama_get_logits_ith(running, row)[:size] for row in range(len(tokens))]
         library().llama_batch_free(batch)
     return log_softmax(numpy.array(rows))
+
+
+def vector(path: Path, tokens, width: int) -> numpy.ndarray:
+    """What an encoder makes of a text, of length 1: (width,)."""
+    with _model(path, False) as model, _context(model, 512) as running:
+        library().llama_set_embeddings(running, True)
+        batch = _batch(tokens)
+        assert library().llama_decode(running, batch) == 0, "".join(said)
+        found = numpy.array(library().llama_get_embeddings_seq(running, 0)[:width])
+        library().llama_batch_free(batch)
+    return found / numpy.linalg.norm(found)
 
 
 def log_softmax(logits: numpy.ndarray) -> numpy.ndarray:

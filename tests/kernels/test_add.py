@@ -5,7 +5,7 @@ import numpy
 import twins
 from numpy import float32
 
-from onglet.engine.plan import Add, Norm
+from onglet.engine.plan import Add
 
 CHUNK = 9
 

@@ -21,7 +21,7 @@ from onglet_build.places import BUILD
 
 POSITIONS = 64
 REFERENCE_BAND, GELU_BAND, KERNELS_BAND = 1e-4, 5e-3, 0.05
-NAMES = list(tiny_architectures.RECIPES)
+NAMES = [name for name, recipe in tiny_architectures.RECIPES.items() if recipe.head]
 
 
 @functools.cache

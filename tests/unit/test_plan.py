@@ -87,7 +87,7 @@ def test_a_sound_plan_passes(plan):
 
 
 def test_an_operation_is_named_by_its_class():
-    assert sorted(OPERATIONS) == ["add", "attend", "embed", "logits", "project"]
+    assert sorted(OPERATIONS) == ["add", "attend", "embed", "logits", "pool", "project"]
 
 
 @pytest.mark.parametrize(

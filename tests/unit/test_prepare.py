@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from onglet.engine.errors import Refused
 from onglet.engine.models import ARCHITECTURES
 from onglet.engine.prepare import CONTEXT, prepare
 from onglet_build import tiny_model, vendor
@@ -21,6 +22,8 @@ from onglet_build.hostile_files import (
     sound,
     sound_of,
 )
+
+ENCODERS = ("bert",)
 
 
 def prepared(file: File, **options):
@@ -80,8 +83,39 @@ def test_every_type_with_kernels_is_prepared(tmp_path, variant):
 
 @pytest.mark.parametrize("architecture", MORE)
 def test_every_architecture_is_prepared(architecture):
-    assert prepared(sound_of(architecture)).card["architecture"] == architecture
+    encodes = architecture in ENCODERS
+    ready = prepared(sound_of(architecture), encoder=encodes)
+    assert ready.card["architecture"] == architecture
     assert {*MORE, "llama"} == set(ARCHITECTURES)
+
+
+def test_an_encoder_is_taken_for_nothing_else():
+    for file, encoder, code in (
+        (sound_of("bert"), False, "encoder_model"),
+        (sound(), True, "no_encoder"),
+    ):
+        with pytest.raises(Refused) as refused:
+            prepared(file, encoder=encoder)
+        assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "value", "code"),
+    [
+        (b"bert.pooling_type", U32, 4, "unknown_architecture"),  # ranks
+        (b"bert.attention.causal", BOOL, True, "unknown_architecture"),
+        (b"bert.context_length", U32, 65, "wrong_shape"),  # of the rows of positions
+    ],
+)
+def test_what_no_encoder_of_ours_is(key, kind, value, code):
+    with pytest.raises(Refused) as refused:
+        prepared(sound_of("bert").with_value(key, kind, value), encoder=True)
+    assert refused.value.code == code
+
+
+def test_a_text_goes_through_an_encoder_in_one_step():
+    program = prepared(sound_of("bert"), encoder=True, context=40).program
+    assert (program.context, program.chunk) == (40, 40)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
  * Turns text into tokens and tokens into bytes, with the tables that a GGUF file carries.
  *
  * The byte positions of the tables come checked from `prepare.py`. Knows nothing of how pieces of
- * text are merged (byte_pairs.js, sentence_pieces.js), of kernels, messages or chat templates.
+ * text are merged (byte_pairs.js, sentence_pieces.js,
+ * word_pieces.js), of kernels, messages or chat templates.
  */
 import { Failure } from "../files/failure.js";
 import { BytePairs } from "./byte_pairs.js";
 import { RULES } from "./cuts.js";
 import { SentencePieces } from "./sentence_pieces.js";
+import { WordPieces } from "./word_pieces.js";
 
 /** @typedef {{offset: number, count: number}} Table a GGUF array: place of its first element */
 /**
@@ -24,6 +26,7 @@ import { SentencePieces } from "./sentence_pieces.js";
  * @property {number|null} unknown
  * @property {number[]} end_of_turn
  * @property {boolean} add_bos
+ * @property {boolean} add_eos
  * @property {boolean} add_space_prefix
  * @property {number[]} strip_after special tokens that swallow the white space behind them
  * @property {[number, string][]} special
@@ -35,7 +38,9 @@ const CONTROL = 3; // llama.cpp's token types: these steer the model and are nev
 /** @typedef {(header: Uint8Array, tables: Tables, texts: string[]) => Generator<void, Coder>} Maker */
 
 /** How each kind of vocabulary is made ready, by `tokenizer.ggml.model`. @type {Map<string, Maker>} */
-const MAKERS = new Map([["gpt2", makeBytePairs], ["llama", makeSentencePieces]]);
+const MAKERS = new Map([
+  ["gpt2", makeBytePairs], ["llama", makeSentencePieces], ["bert", makeWordPieces],
+]);
 
 export class Tokens {
   /**
@@ -69,6 +74,7 @@ export class Tokens {
     this.special = new Map(tables.special);
     this.hidden = hidden;
     this.prefix = tables.add_bos && tables.bos !== null ? [tables.bos] : [];
+    this.suffix = tables.add_eos && tables.eos !== null ? [tables.eos] : [];
   }
 
   /**
@@ -79,7 +85,7 @@ export class Tokens {
   encode(text) {
     const ids = this.coder.encode(text);
     const doubled = this.prefix.length > 0 && ids[0] === this.prefix[0];
-    return doubled ? ids : [...this.prefix, ...ids];
+    return doubled ? ids : [...this.prefix, ...ids, ...this.suffix];
   }
 
   /**
@@ -116,6 +122,13 @@ function* makeSentencePieces(header, tables, texts) {
   yield;
   const scores = tables.scores ? readNumbers(header, tables.scores) : new Float32Array(texts.length);
   return new SentencePieces(ids, scores, tables);
+}
+
+/** @type {Maker} */
+function* makeWordPieces(_header, tables, texts) {
+  const ids = numbered(texts);
+  yield;
+  return new WordPieces(ids, tables.unknown);
 }
 
 /**

@@ -25,8 +25,9 @@ TEMPLATE_LIMIT = 64 << 10  # bytes
 TOKEN_LIMIT = 1024  # bytes of a special token
 SPECIAL_LIMIT = 16_384
 
-BYTE_PAIRS, SENTENCE_PIECES = "gpt2", "llama"
-TOKENIZERS = (BYTE_PAIRS, SENTENCE_PIECES)
+BYTE_PAIRS, SENTENCE_PIECES, WORD_PIECES = "gpt2", "llama", "bert"
+TOKENIZERS = (BYTE_PAIRS, SENTENCE_PIECES, WORD_PIECES)
+OF_BERT = {"unknown": 100, "bos": 101, "seperator": 102}  # unless the file says otherwise
 CONTROL, USER_DEFINED = 3, 4  # token types in the file
 STARTS_WITH_BOS = (  # unless the file says otherwise
     *("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"),
@@ -66,13 +67,17 @@ def prepare(
     context: int | None = None,
     name: str | None = None,
     memory: int = MEMORY_LIMIT,
+    encoder: bool = False,
 ) -> Prepared:
-    """Prepares the model whose file begins with `header` and is called `name`.
+    """Prepares the model whose file begins with `header` and is called `name`: one that answers, or
+    an encoder when that is wanted (Refused encoder_model, no_encoder).
 
     Where `memory` (bytes) does not hold the context that it would have, it gets a shorter one.
     """
     read = read_header(header, file_bytes)
     plan = plan_for(read)
+    if plan.encodes != encoder:
+        raise Refused("encoder_model" if plan.encodes else "no_encoder")
     tokenizer = _tokenizer(read, plan)
     template = read.text("tokenizer.chat_template", TEMPLATE_LIMIT, default=None)
     full = _context(plan, context)
@@ -84,10 +89,9 @@ def prepare(
 def _within(memory: int, plan: Plan, header: Header, context: int) -> Program:
     """The program with the longest context that fits. Raises Refused too_big."""
     while True:
+        chunk = context if plan.encodes else min(CHUNK, context)
         try:
-            lowered = program.lower(
-                plan, header.tensors, context=context, chunk=min(CHUNK, context)
-            )
+            lowered = program.lower(plan, header.tensors, context=context, chunk=chunk)
             if lowered.memory_bytes <= memory:
                 return lowered
             too_big = Refused("too_big", need=lowered.memory_bytes, limit=memory)
@@ -177,7 +181,10 @@ def _tokenizer(header: Header, plan: Plan) -> dict:
     merges = header.array("tokenizer.ggml.merges", STRING) if model == BYTE_PAIRS else None
     scores = _scores(header, tokens) if model == SENTENCE_PIECES else None
     special = _special(header, tokens, types)
-    eos = _token(header, "eos", tokens)
+    known = OF_BERT if model == WORD_PIECES else {}
+    named = {name: _token(header, name, tokens, known.get(name)) for name in ("bos", "unknown")}
+    last = "seperator" if model == WORD_PIECES else "eos"  # spelt so in the format
+    eos = _token(header, last, tokens, known.get(last))
     return {
         "model": model,
         "pre": pre,
@@ -185,13 +192,14 @@ def _tokenizer(header: Header, plan: Plan) -> dict:
         "merges": merges and _place(merges),
         "scores": scores and _place(scores),
         "types": _place(types),
-        "bos": _token(header, "bos", tokens),
+        "bos": named["bos"],
         "eos": eos,
-        "unknown": _token(header, "unknown", tokens),
+        "unknown": named["unknown"],
         "end_of_turn": _ends(header, tokens, special, eos),
         "add_bos": header.flag(
-            "tokenizer.ggml.add_bos_token", model == SENTENCE_PIECES or pre in STARTS_WITH_BOS
+            "tokenizer.ggml.add_bos_token", model != BYTE_PAIRS or pre in STARTS_WITH_BOS
         ),
+        "add_eos": model == WORD_PIECES,
         "add_space_prefix": header.flag(
             "tokenizer.ggml.add_space_prefix", model == SENTENCE_PIECES
         ),
@@ -233,9 +241,10 @@ def _ends(header: Header, tokens: Array, special: dict[int, str], eos: int | Non
     return sorted(ends - {None})
 
 
-def _token(header: Header, name: str, tokens: Array) -> int | None:
+def _token(header: Header, name: str, tokens: Array, default: int | None = None) -> int | None:
     key = f"tokenizer.ggml.{name}_token_id"
-    return header.integer(key, 0, tokens.count - 1, default=None)
+    found = header.integer(key, 0, tokens.count - 1, default=default)
+    return found if found is None or found < tokens.count else None
 
 
 def _place(array: Array) -> dict:
