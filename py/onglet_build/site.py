@@ -65,7 +65,7 @@ def run_steps() -> Parts:
     with timed("vendor"):
         vendor.fetch(vendor.packages("site", "python", "workshop"))
         model_file = vendor.model_file()
-    from . import encoder_graph, kernels, model, sandbox, snapshot, workshop
+    from . import encoder, kernels, model, sandbox, snapshot, workshop
 
     kernel_folder, _ = cached(
         "kernels", [ROOT / "wasm_kernels", HERE / "kernels.py"], kernels.build
@@ -77,8 +77,8 @@ def run_steps() -> Parts:
     names = ("workshop.py", *APP_STEP[1:])
     shop_sources = [*workshop.sources(), VENDOR_LIST, *(HERE / name for name in names)]
     shop_folder, _ = cached("workshop", shop_sources, workshop.build)
-    encoder_sources = [encoder_graph.source(), HERE / "encoder_graph.py"]
-    encoder_folder, _ = cached("encoder", encoder_sources, encoder_graph.build)
+    encoder_sources = [*encoder.sources(), HERE / "encoder.py", PY / "onglet" / "engine"]
+    encoder_folder, _ = cached("encoder", encoder_sources, encoder.build)
     bytecode = [VENDOR_LIST, *(HERE / name for name in ("sandbox.py", *APP_STEP[1:]))]
     box_sources = [*sandbox.sources(), HERE / "snapshot.py", app_folder / app["stdlib"], *bytecode]
     stdlib = app_folder / app["stdlib"]
@@ -102,7 +102,6 @@ def lay_out(parts: Parts) -> None:
     stdlib = app["folder"] + app["stdlib"]
     site["workshop"] = lay_workshop(parts, into) | {"stdlib": stdlib}
     site["sandbox"] = lay_sandbox(parts, into) | {"stdlib": stdlib}
-    licences |= {graph["path"]: graph["licence"] for graph in site["workshop"]["graphs"].values()}
     lay_documents(into, site, licences)
     old = BUILD / "dist.old"
     shutil.rmtree(old, ignore_errors=True)
@@ -129,11 +128,11 @@ def lay_app(parts: Parts, into: Path) -> dict:
 
 
 def lay_workshop(parts: Parts, into: Path) -> dict:
-    from . import encoder_graph, workshop
+    from . import encoder, workshop
 
-    graphs = encoder_graph.facts(parts.encoder, lay_tree(parts.encoder, into, "workshop"))
-    facts = workshop.facts(lay_tree(parts.workshop, into, "workshop"), graphs)
-    return {**facts, "pyodide": PYODIDE}
+    facts = workshop.facts(lay_tree(parts.workshop, into, "workshop"), {})
+    places = encoder.facts(parts.encoder, lay_tree(parts.encoder, into, "workshop"))
+    return {**facts, "encoder": places, "pyodide": PYODIDE}
 
 
 def lay_sandbox(parts: Parts, into: Path) -> dict:

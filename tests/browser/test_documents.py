@@ -2,6 +2,8 @@
 hostile ends in a sentence; without a network all of it goes on."""
 
 import io
+import os
+import time
 import zipfile
 
 import pytest
@@ -10,9 +12,11 @@ from onglet.agents import gallery, links
 from onglet_build.driver import SECONDS_TO_ANSWER, App
 from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
+from tests.browser.long_tasks import LongTasks, resident
 from tests.manual import part_of_manual
 
 pytestmark = pytest.mark.service_worker
+FULL = bool(os.environ.get("ONGLET_FULL"))
 
 PAGES = (12, 19)
 LIBRARIAN = next(agent for agent in gallery.agents("en") if agent.tools == ("lookup@1",))
@@ -61,8 +65,15 @@ class Documents:
     def item(self, name: str):
         return self.page.locator(".items li").filter(has_text=name)
 
-    def wait_for(self, name: str) -> None:
-        self.item(name).locator("[data-key=delete]").wait_for(timeout=240_000)
+    def wait_for(self, name: str, seconds: int = 240) -> None:
+        self.item(name).locator("[data-key=delete]").wait_for(timeout=1000 * seconds)
+
+    def end_workshop(self) -> None:
+        """Cancels something: that ends the workshop, whose memory goes."""
+        self.add(cancelled__pdf=part_of_manual(*PAGES) + b"%")
+        self.app.expect("documents.stage.indexing")
+        self.item("cancelled.pdf").locator("[data-key=cancel]").click()
+        self.item("cancelled.pdf").wait_for(state="detached")
 
     def find(self, question: str) -> list[str]:
         """The places of the passages that are found."""
@@ -89,10 +100,7 @@ def test_documents_are_read_found_and_kept(documents, watch):
     app.wait_live()
     documents.open()
     documents.wait_for("guide.pdf")
-    documents.add(cancelled__pdf=part_of_manual(*PAGES) + b"%")
-    app.expect("documents.stage.indexing")
-    documents.item("cancelled.pdf").locator("[data-key=cancel]").click()
-    documents.item("cancelled.pdf").wait_for(state="detached")
+    documents.end_workshop()
     assert "8 pages" in documents.item("guide.pdf").inner_text()
     assert any(f"guide.pdf · page {FOUND_ON}" in place for place in documents.find(QUESTION)[:3])
     page.locator(".passages button").first.click()
@@ -145,3 +153,24 @@ def test_documents_are_read_found_and_kept(documents, watch):
     page.locator(".turn.answer.last.done").wait_for(timeout=1000 * SECONDS_TO_ANSWER)
     assert "behind the blue door" in app.answers_on_screen()[-1]
     assert watch.off_origin == []
+
+
+@pytest.mark.skipif(not FULL, reason="minutes: with check --full")
+def test_a_thousand_pages_leave_the_page_free_and_its_memory_as_it_was(documents):
+    page = documents.page
+    documents.open()
+    documents.add(small__pdf=part_of_manual(*PAGES))  # what every import leaves behind
+    documents.wait_for("small.pdf")
+    documents.end_workshop()
+    page.wait_for_timeout(5000)
+    before, tasks, started = resident(page), LongTasks(page), time.monotonic()
+    documents.add(big__pdf=part_of_manual(1, 63, times=16))
+    documents.wait_for("big.pdf", seconds=3600)
+    lasted, longest = time.monotonic() - started, tasks.longest()
+    documents.end_workshop()
+    page.wait_for_timeout(5000)
+    after = resident(page)
+    print(f"1008 pages: {lasted:.0f} s, longest task {longest:.0f} ms, {before} -> {after} bytes")
+    assert "1,008 pages" in documents.item("big.pdf").inner_text()
+    assert longest < 100
+    assert after < 1.1 * before

@@ -50,6 +50,7 @@ class Workshop:
         given = [f"{name} = json.loads({json.dumps(value)!r})" for name, value in values.items()]
         lines = [*given, *body.strip().splitlines()]
         script = WRAPPED.replace("{body}", "".join(f"    {line}\n" for line in lines))
-        done = self.ask("embed", texts=[])  # Python is awake then, with NumPy
+        done = self.ask("embed", texts=[])  # Python is awake then
         assert done["kind"] == "done", done
+        self.worker.evaluate("() => workbench.numpy()")
         return json.loads(self.worker.evaluate("(code) => pyodide.runPythonAsync(code)", script))

@@ -13,6 +13,7 @@ import numpy as np
 
 from onglet import workshop
 from onglet.documents import search
+from onglet.documents.library import ENCODER
 from onglet.vault.papers import Entry, Papers
 from onglet.vault.schema import migrate
 from onglet.vault.store import FileStore
@@ -62,7 +63,7 @@ async def figures(passages: list, vectors: list[str], asked: list[str], other: l
     store = FileStore()
     await migrate(store)
     papers = Papers(store)
-    await papers.begin(Entry("m", "manual", 1, 63))
+    await papers.begin(Entry("m", "manual", 1, 63), ENCODER)
     rows = [(place, page, above, text) for place, (text, page, above) in enumerate(passages)]
     await papers.add("m", rows)
     fresh = [number for number, _, _ in await papers.without_vector("m", len(rows))]

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from onglet import workshop
 from onglet.browser.bridge import StandIn
 from onglet.documents import search
-from onglet.documents.library import Library
+from onglet.documents.library import ENCODER, Library
 from onglet.engine.errors import Refused
 from onglet.vault import schema
 from onglet.vault.history import History
 from onglet.vault.keeper import Keeper
 from onglet.vault.papers import Entry, Papers
 from onglet.vault.store import FileStore
+from onglet_build import encoder
 
 MANUAL = [
     ["Feed the cat twice a day.", 1, "Animals › Cats"],
@@ -211,7 +212,7 @@ def test_a_killed_tab_goes_on_where_it_was(library, shop, store, monkeypatch):
 def test_what_was_cut_while_it_was_read_is_told_and_leaves_nothing(library, shop, store):
     async def body():
         papers = Papers(store)
-        await papers.begin(Entry("half", "half.pdf", 10, 2))
+        await papers.begin(Entry("half", "half.pdf", 10, 2), ENCODER)
         await papers.add("half", [(0, 1, "", "The first half.")])
         await library._look()
         assert [one.problem.code for one in library.imports] == ["document_cut_short"]
@@ -243,6 +244,44 @@ def test_an_import_that_failed_goes_on_or_goes(library, shop, store):
         assert documents == 1
 
     asyncio.run(body())
+
+
+def test_vectors_of_another_encoder_are_made_anew(library, shop, store):
+    """Meanwhile the document counts and words find it; a second tab leaves it to the first."""
+
+    async def body():
+        await take_in(library, FILE)
+        (entry,) = library.entries
+        await store.write(["UPDATE document SET encoder = 'another'"])
+        await store.write(["UPDATE passage SET vector = ?", vector_of("zzz")])
+        beside = opened_again(store, shop, alone=False)
+        await beside._look()
+        assert (beside.entries, beside.imports) == ([entry], [])
+        assert texts(await beside.search("roses"))[0] == "Water the roses every evening."
+        assert shop.asked.count("nearest") == 1  # there was nothing to compare with
+        again = opened_again(store, shop)
+        shop.error = "out_of_memory"
+        await again._look()
+        await again._work
+        assert [(one.problem.code, one.counts) for one in again.imports] == [
+            ("out_of_memory", True)
+        ]
+        shop.error = None
+        again.again(entry.id)
+        await again._work
+        assert (again.entries, again.imports) == ([entry], [])
+        assert shop.asked.count("read_document") == 1
+        ((rows),) = await store.read(
+            ["SELECT text, headings, vector, encoder FROM passage, document"]
+        )
+        for text, above, vector, maker in rows:
+            assert (vector, maker) == (vector_of(f"{above}\n{text}"), ENCODER)
+
+    asyncio.run(body())
+
+
+def test_the_name_of_the_encoder_is_that_of_its_file():
+    assert encoder.NAME in ENCODER
 
 
 def test_without_a_workshop_words_must_do(library, shop):

@@ -38,7 +38,7 @@ async def fill(store: FileStore) -> None:
             await history.save(made.to_row(), turn.to_row(made.id))
         await history.move(made.id, "f")
     await Shelf(store).add(Kept(agents("en")[0].hash, agents("en")[0].canonical()))
-    await papers.begin(Entry("d", "manual.pdf", 5, 2))
+    await papers.begin(Entry("d", "manual.pdf", 5, 2), "an encoder")
     await papers.add("d", [(place, 1, "[]", f"text {place}") for place in range(3)])
     await papers.was_read("d")
     made = [(number, VECTOR) for number, *_ in await papers.without_vector("d", 3)]

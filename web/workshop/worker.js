@@ -9,8 +9,11 @@
  * @property {string} packages zip
  * @property {string} numpy wheel
  * @property {string} onnxruntime folder
- * @property {Record<string, {path: string, sha256: string, bytes: number, tokenizer: string}>} graphs
+ * @property {Record<string, {path: string, sha256: string, bytes: number}>} graphs
+ * @property {import("../engine/encoder_worker.js").Place} encoder
  */
+import { Encoders } from "./encoders.js";
+import { Helper } from "./helper.js";
 
 const SITE_PACKAGES = "/lib/python3.14/site-packages";
 
@@ -24,6 +27,7 @@ let workshop;
 self.onmessage = ({ data }) => {
   if (data.kind === "start") {
     ({ root, places, threads } = data);
+    encoders = new Encoders(root, places.encoder, threads);
     workshop = wake();
   } else if (data.kind === "do") {
     act(data);
@@ -72,9 +76,13 @@ function send(/** @type {object} */ message) {
 }
 
 /** @type {Promise<void> | undefined} */ let numpy;
-/** @type {Worker | undefined} */ let graphs;
-/** @type {Map<number, PromiseWithResolvers<any>>} */ const asked = new Map();
-let count = 0;
+
+const graphs = new Helper(
+  () => new Worker(new URL("../graphs/worker.js", import.meta.url), { type: "module" }),
+  () => ({ kind: "start", root, places, threads }),
+  (reason) => ({ code: "graph_failed", values: { reason } }),
+);
+/** @type {Encoders} */ let encoders;
 
 /** What `onglet.browser.workbench` may use. */
 Object.assign(self, {
@@ -86,12 +94,11 @@ Object.assign(self, {
       python.unpackArchive(wheel, "whl", { extractDir: SITE_PACKAGES }))),
     pixels,
     /** Asks the graph worker. @param {any} message @param {Transferable[]} given */
-    graph: (message, given) => {
-      const answer = Promise.withResolvers();
-      asked.set(++count, answer);
-      graphWorker().postMessage({ ...message, id: count }, given);
-      return answer.promise;
-    },
+    graph: (message, given) => graphs.ask(message, given),
+    /** The tokens of a text, for the encoder. @param {string} text */
+    tokens: (text) => encoders.tokens(text),
+    /** The vectors of texts (JSON). @param {string} texts @param {(done: number) => void} told */
+    encode: (texts, told) => encoders.encode(JSON.parse(texts), told),
   },
 });
 
@@ -103,23 +110,3 @@ async function pixels(file, width, height) {
   picture.close();
   return canvas?.getImageData(0, 0, width, height).data;
 }
-
-function graphWorker() {
-  if (graphs) return graphs;
-  graphs = new Worker(new URL("../graphs/worker.js", import.meta.url), { type: "module" });
-  graphs.postMessage({ kind: "start", root, places, threads });
-  graphs.onmessage = ({ data }) => {
-    asked.get(data.id)?.resolve(data);
-    asked.delete(data.id);
-  };
-  graphs.onerror = (event) => {
-    event.preventDefault();
-    graphs?.terminate();
-    graphs = undefined;
-    for (const answer of asked.values()) answer.resolve({ error: { code: "graph_failed", values: { reason: event.message } } });
-    asked.clear();
-  };
-  return graphs;
-}
-
-export {}; // a module: its names are its own

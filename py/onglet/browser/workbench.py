@@ -1,8 +1,9 @@
-"""What Python in the workshop may use of the browser: the file it was handed, NumPy, and the worker
-that runs graphs (web/workshop/worker.js). Knows no graph and no document.
+"""What Python in the workshop may use of the browser: the file it was handed, NumPy, and the
+workers that run graphs and the encoder (web/workshop/worker.js). Knows no graph and no document.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,14 @@ from onglet.browser.bridge import plain
 
 class GraphFailed(Exception):
     """onnxruntime refused a graph or a run; the text is its reason, for programs."""
+
+
+class EncoderFailed(Exception):
+    """The encoder could not be opened, or died: a code and its values."""
+
+    def __init__(self, code: str, values: dict):
+        super().__init__(code)
+        self.code, self.values = code, values
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,29 @@ async def pixels(file: Any, width: int, height: int) -> bytes:
 async def need_numpy() -> None:
     """Makes `import numpy` possible; the first call unpacks it."""
     await _workbench().numpy()
+
+
+async def encode(texts: list[str], told: Callable[[int], None]) -> bytes:
+    """Their vectors by the site's encoder, one after the other: signed bytes, a length of 1 is 127.
+    `told` hears how many are done, now and then. Raises EncoderFailed."""
+    from pyodide.ffi import create_proxy
+
+    listener = create_proxy(told)
+    try:
+        return _given(await _workbench().encode(json.dumps(texts), listener)).to_bytes()
+    finally:
+        listener.destroy()
+
+
+async def tokens(text: str) -> list[int]:
+    """A text as the site's encoder reads it, cut to what it takes. Raises EncoderFailed."""
+    return _given(await _workbench().tokens(text)).to_py()
+
+
+def _given(answer: Any) -> Any:
+    if getattr(answer, "error", None):
+        raise EncoderFailed(answer.error.code, answer.error.values.to_py())
+    return answer.value
 
 
 async def load_graph(*, name: str | None = None, data: bytes | None = None) -> dict:

@@ -21,6 +21,7 @@ from onglet.vault.papers import Entry, Papers, Passage
 from onglet.vault.store import answered
 
 LOG = logging.getLogger(__name__)
+ENCODER = "all-MiniLM-L6-v2 Q8_0"  # with each document: vectors of two encoders are never compared
 WRITTEN = 200  # passages at a time
 EMBEDDED = 64  # passages at a time; a killed tab loses so many vectors at most
 LONGEST_NAME = 200  # characters
@@ -43,6 +44,7 @@ class Import:
     document: str | None = None  # its id in the store, from when it is written there
     read: bool = False  # all of its passages are in the store
     before: int = 0  # passages that had their vectors before this task
+    counts: bool = False  # only its vectors are made anew: the document stays, whatever happens
 
     def step(self, stage: str, done: int = 0, total: int = 0) -> None:
         self.stage, self.done, self.total = stage, done, total
@@ -109,6 +111,7 @@ class Library:
             if not self._cleared:
                 self._cleared = True
                 await papers.clear()
+                await papers.made_by(ENCODER)
             entries = await papers.all()
         except (Refused, ServiceFailed) as error:
             LOG.info("documents not listed: %s", error)
@@ -184,11 +187,12 @@ class Library:
 
     async def _take_up(self, papers: Papers) -> None:
         """Goes on with what was cut short (a killed tab, a lock) and is no other tab's work."""
-        for entry, read in await papers.unfinished():
+        for entry, read, counts in await papers.unfinished():
             ours = any(each.document == entry.id for each in self.imports)
             if ours or not await self.bridge.call("hold_document", id=entry.id):
                 continue
-            one = Import(entry.id, entry.name, entry.bytes, document=entry.id, read=read)
+            known = {"document": entry.id, "read": read, "counts": counts}
+            one = Import(entry.id, entry.name, entry.bytes, **known)
             if not read:
                 await papers.remove(entry.id)
                 one.stage, one.problem = "ended", Refused("document_cut_short")
@@ -214,7 +218,7 @@ class Library:
             self._tell("changed")
 
     async def _forget(self, one: Import) -> None:
-        if one.document and (papers := self.papers):
+        if one.document and not one.counts and (papers := self.papers):
             await papers.remove(one.document)
 
     async def _take(self, one: Import) -> None:
@@ -225,7 +229,8 @@ class Library:
         if not one.read:
             await self._read(papers, one)
         await self._index(papers, one)
-        await papers.finish(one.document)
+        if not one.counts:
+            await papers.finish(one.document)
 
     async def _read(self, papers: Papers, one: Import) -> None:
         """All the passages of a file into the store, or none."""
@@ -238,7 +243,8 @@ class Library:
         one.document = secrets.token_hex(8)
         await self.bridge.call("hold_document", id=one.document)
         try:
-            await papers.begin(Entry(one.document, one.name, one.bytes, read["pages"]))
+            entry = Entry(one.document, one.name, one.bytes, read["pages"])
+            await papers.begin(entry, ENCODER)
             for first in range(0, len(read["passages"]), WRITTEN):
                 part = enumerate(read["passages"][first : first + WRITTEN], first)
                 rows = [
@@ -302,13 +308,15 @@ class Library:
         return await search(papers, question, await self._near(papers, question))
 
     async def _near(self, papers: Papers, question: str) -> Near | None:
-        """What comes nearest in meaning; None when the workshop does not run: words must do."""
+        """What comes nearest in meaning; None when the workshop does not run, or vectors are being
+        made anew: words must do."""
         index = " ".join(sorted(each.id for each in self.entries))
         given = {"question": question, "index": index, "count": EACH}
         try:
             found = await self._ask("nearest", **given)
             if found is None:  # a workshop that does not know these documents yet
-                rows = await papers.vectors()
+                if not (rows := await papers.vectors()):
+                    return None
                 given |= {"numbers": [number for number, _ in rows]}
                 given |= {"vectors": "".join(vector for _, vector in rows)}
                 found = await self._ask("nearest", **given)

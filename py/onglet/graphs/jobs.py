@@ -9,13 +9,9 @@ from typing import Any
 from onglet.browser import workbench
 from onglet.engine import onnx, onnx_file
 from onglet.engine.errors import Refused
-from onglet.engine.wordpiece import WordPiece
 from onglet.graphs.outputs import shown
 from onglet.graphs.picture import picture
 from onglet.graphs.values import Given, Sizes, arrays
-
-EMBEDDER = "all-MiniLM-L6-v2"
-MOST_TOKENS = 256
 
 _session: onnx.Session | None = None
 _files: dict[str, tuple[Any, str]] = {}  # input -> file, its name
@@ -65,7 +61,7 @@ async def run_graph(
     given = {name: Given(text) for name, text in said.items()}
     given |= {name: Given("", *_files[name]) for name in files}
     try:
-        feeds = await arrays(_session.inputs, given, Sizes(), workbench.pixels, tokens)
+        feeds = await arrays(_session.inputs, given, Sizes(), workbench.pixels, workbench.tokens)
     except OSError as error:
         raise Refused("graph_input", name=", ".join(files), reason="picture") from error
     found, lasted = {}, []
@@ -78,12 +74,6 @@ async def run_graph(
         "outputs": [shown(name, array) for name, array in found.items()],
         "milliseconds": statistics.median(lasted),
     }
-
-
-async def tokens(text: str) -> list[int]:
-    """A text for an input of whole numbers, cut as the site's embedding model does it."""
-    path = workbench.places()["graphs"][EMBEDDER]["tokenizer"]
-    return WordPiece.from_file(await workbench.read_site(path)).encode(text, MOST_TOKENS)
 
 
 def described(value: onnx.Value) -> dict:

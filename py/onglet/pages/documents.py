@@ -203,14 +203,15 @@ def importing(one: Import) -> dict:
     if one.problem:
         words = explain(one.problem.code, one.problem.values)
         again = {"again": "documents.again"} if one.read else {}
-        names = {**again, "cancel": "documents.dismiss"}
+        names = again if one.counts else {**again, "cancel": "documents.dismiss"}
         return item(one.key, one.name, size(one.bytes), names, note=words, look="problem")
     if one.cancelled:
         facts = say("documents.stage.cancelling")
     else:
         facts = say(f"documents.stage.{one.stage}", done=one.done, total=one.total)
     share = one.share if one.total else None
-    return item(one.key, one.name, facts, {"cancel": "documents.cancel"}, share=share)
+    names = {} if one.counts else {"cancel": "documents.cancel"}
+    return item(one.key, one.name, facts, names, share=share)
 
 
 def item(key: str, name: str, facts: str, names: dict, **more: Any) -> dict:

@@ -45,6 +45,14 @@ class Papers(Rows):
         """Deletes for good what was thrown away a while ago."""
         await self._clear("deleted < ?", time.time() - UNDO_SECONDS)
 
+    async def made_by(self, encoder: str) -> None:
+        """Forgets the vectors that another encoder made: they are to be made anew."""
+        others = "SELECT id FROM document WHERE encoder IS NOT ?"
+        await self.store.write(
+            [f"UPDATE passage SET vector = '' WHERE document IN ({others})", encoder],
+            ["UPDATE document SET encoder = ? WHERE encoder IS NOT ?", encoder, encoder],
+        )
+
     async def all(self) -> list[Entry]:
         """Those that count, the newest first."""
         sql = f"""SELECT d.id, d.name, d.bytes, d.pages,
@@ -53,10 +61,12 @@ class Papers(Rows):
         (rows,) = await self.store.read([sql, LISTED])
         return [Entry(*row) for row in rows]
 
-    async def begin(self, entry: Entry) -> None:
-        """A document that does not count before `finish`."""
-        sql = "INSERT INTO document (id, name, bytes, pages, created) VALUES (?, ?, ?, ?, ?)"
-        await self.store.write([sql, entry.id, entry.name, entry.bytes, entry.pages, time.time()])
+    async def begin(self, entry: Entry, encoder: str) -> None:
+        """A document that does not count before `finish`; `encoder` will make its vectors."""
+        sql = """INSERT INTO document (id, name, bytes, pages, created, encoder)
+            VALUES (?, ?, ?, ?, ?, ?)"""
+        row = [entry.id, entry.name, entry.bytes, entry.pages, time.time(), encoder]
+        await self.store.write([sql, *row])
 
     async def add(self, id: str, rows: Sequence[tuple[int, int | None, str, str]]) -> None:
         """Adds passages, as yet without vectors: (place, page, headings, text)."""
@@ -68,12 +78,17 @@ class Papers(Rows):
         """All passages of a document are there."""
         await self.store.write(["UPDATE document SET read = ? WHERE id = ?", time.time(), id])
 
-    async def unfinished(self) -> list[tuple[Entry, bool]]:
-        """Documents that do not count yet, and whether all their passages are there."""
-        sql = """SELECT id, name, bytes, pages, read FROM document
-            WHERE ready IS NULL AND deleted IS NULL ORDER BY created"""
+    async def unfinished(self) -> list[tuple[Entry, bool, bool]]:
+        """Documents that miss passages or vectors; whether all their passages are there, and
+        whether they count already."""
+        sql = """SELECT id, name, bytes, pages, read, ready FROM document d
+            WHERE deleted IS NULL AND (ready IS NULL OR EXISTS
+            (SELECT 1 FROM passage WHERE document = d.id AND vector = '')) ORDER BY created"""
         (rows,) = await self.store.read([sql])
-        return [(Entry(*row), read is not None) for *row, read in rows]
+        return [
+            (Entry(*row), (read or ready) is not None, ready is not None)
+            for *row, read, ready in rows
+        ]
 
     async def left(self, id: str) -> tuple[int, int]:
         """How many passages of a document have no vector, and how many there are."""
@@ -117,11 +132,11 @@ class Papers(Rows):
         return [known[number] for number in numbers if number in known]
 
     async def vectors(self) -> list[tuple[int, str]]:
-        """(number, vector) of every passage that counts."""
+        """(number, vector) of every passage that counts; none while one has no vector."""
         sql = f"""SELECT p.number, p.vector FROM passage p JOIN document d ON d.id = p.document
             WHERE {COUNTS} ORDER BY p.number"""
         (rows,) = await self.store.read([sql])
-        return [(number, vector) for number, vector in rows]
+        return [(number, vector) for number, vector in rows] if all(v for _, v in rows) else []
 
     async def with_words(self, query: str, count: int) -> list[int]:
         """Numbers of the passages that fit an FTS5 query best, by BM25."""

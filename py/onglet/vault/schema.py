@@ -109,6 +109,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             parent TEXT,           -- the one that it was made from by an edit
             created REAL NOT NULL, deleted REAL) STRICT""",
     ),
+    (
+        "ALTER TABLE document ADD COLUMN encoder TEXT",  # what made its vectors
+        "CREATE INDEX passage_without_vector ON passage (document) WHERE vector = ''",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

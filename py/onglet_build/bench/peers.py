@@ -16,7 +16,7 @@ from .. import onnx_model, vendor
 from ..loopback import Loopback
 from ..policy import HEADERS
 from ..steps import cached
-from . import machine, models, native
+from . import embeddings, machine, models, native
 from .contenders import Contender
 from .memory import peak_of_pages
 from .prepared import write_listing
@@ -165,6 +165,7 @@ def folders(kept: Path, listings: Path, contenders: list[Contender]) -> dict[str
         "/onnx/": graph_folder(),
         "/transformers/": transformers_folder(),
         "/read_limit/": machine.read_limit_folder(),
+        **embeddings.folders(),
         **{f"/models/{name}/": models.model(name).parent for name in sorted(named)},
         **{f"/vendor/{name}/": vendor.package(full).folder for name, full in packages.items()},
     }

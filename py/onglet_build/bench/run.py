@@ -16,7 +16,7 @@ from .. import site
 from ..browser import chromium
 from ..kept_site import keep
 from ..places import ROOT
-from . import chart, contenders, machine, peers, report, starts
+from . import chart, contenders, embeddings, machine, peers, report, starts
 from .contenders import Contender
 from .starts import Starts
 
@@ -27,6 +27,8 @@ PROFILES = 3  # in which the app is started
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     site.build()
+    if options.embeddings:
+        return embeddings_alone(options)
     with tempfile.TemporaryDirectory() as folder:
         kept = keep(Path(folder))
         build = json.loads((kept / "files.json").read_text())["build"]
@@ -36,10 +38,12 @@ def main(arguments: list[str]) -> int:
         print(machine.state("before"), flush=True)
         started = measure_starts(kept, options)
         limits, browser = measure(server, Path(folder, "listings"), chosen)
+        vectors = [] if options.only else measure_embeddings(kept, build, options)
     report.report(chosen, limits, started)
+    print("\n".join(embeddings.report(vectors)) if vectors else "")
     print(machine.state("after"))
     rows = [contender.row(prompt) for contender in chosen for prompt in contenders.PROMPTS]
-    rows += [*limits, *starts.rows(started, build), machine.row(before, browser)]
+    rows += [*limits, *vectors, *starts.rows(started, build), machine.row(before, browser)]
     RESULT.write_text(json.dumps(rows, indent=1) + "\n")
     print(f"written to {RESULT.name}")
     if options.publish:
@@ -51,8 +55,27 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="build.py bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one file, two threads, one round")
     parser.add_argument("--only", metavar="TEXT", help="only runs whose line has TEXT; no starts")
+    parser.add_argument("--embeddings", action="store_true", help="only texts into vectors")
     parser.add_argument("--publish", action="store_true", help="draw the README's and app's chart")
     return parser.parse_args(arguments)
+
+
+def embeddings_alone(options: argparse.Namespace) -> int:
+    """Prints how fast texts become vectors; writes nothing."""
+    print(machine.state("before"), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = keep(Path(folder))
+        rows = measure_embeddings(kept, "", options)
+    print("\n".join(embeddings.report(rows)))
+    print(machine.state("after"))
+    return 0
+
+
+def measure_embeddings(kept: Path, build: str, options: argparse.Namespace) -> list[dict]:
+    rounds = 1 if options.quick else embeddings.ROUNDS
+    with peers.loopback(kept, kept, []) as server, chromium() as browser:
+        runs = embeddings.measure(server.origin, browser, rounds)
+    return embeddings.rows(runs, {"onglet": build, **embeddings.versions()})
 
 
 def choose(options: argparse.Namespace, versions: dict[str, str]) -> list[Contender]:

