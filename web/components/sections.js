@@ -62,6 +62,12 @@ export const SECTIONS_STYLE = `${CONTROLS_STYLE}${TOKENS_STYLE}
   .graph line { stroke: var(--edge); }
   .graph rect { fill: var(--raised); stroke: var(--edge); }
   .graph .input rect, .graph .output rect { stroke: var(--accent); }
+  .graph .running rect { fill: var(--accent); stroke: var(--accent); }
+  .graph .running text { fill: var(--on-accent); }
+  .graph .done rect { stroke: var(--accent); }
+  .graph :is(.failed, .stopped) rect { stroke: var(--wrong); }
+  .graph .skipped rect { stroke-dasharray: 4; }
+  .graph .skipped text { opacity: .6; }
   .graph text { font: 12px ui-monospace, monospace; fill: var(--ink); text-anchor: middle; }
   img.result { display: block; min-width: 96px; max-width: 100%; image-rendering: pixelated; border: 1px solid var(--line); margin: 0 0 14px; }
   p.source { font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow: auto; max-height: 420px; max-width: none;

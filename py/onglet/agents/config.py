@@ -154,24 +154,31 @@ def checked(document: Any) -> Agent:
 
     Raises Refused: `not_an_agent`, `bad_agent` (`field`), `bad_schema` (`where`), `newer_agent`.
     """
-    if not isinstance(document, dict) or document.get("onglet") != KIND:
+    return Agent(**values_of(document, KIND, FORMAT, Agent))
+
+
+def values_of(document: Any, kind: str, newest: int, of: type) -> dict[str, Any]:
+    """The values of the fields of a dataclass `of`, each through its check. Raises as `checked`."""
+    if not isinstance(document, dict) or document.get("onglet") != kind:
         raise Refused("not_an_agent")
     if type(document.get("format")) is not int or document["format"] < 1:
         raise bad("format")
-    if document["format"] > FORMAT:
+    if document["format"] > newest:
         raise Refused("newer_agent")
-    known = {each.name: each for each in fields(Agent)}
+    known = {each.name: each for each in fields(of)}
     for name in document:
         if name not in known and name not in ("onglet", "format"):
             raise bad("format")
     values = {}
     for name, each in known.items():
-        if name in OPTIONAL and name not in document:
+        optional = each.metadata.get("optional", False)
+        if optional and name not in document:
             continue
-        if name not in document or (name in OPTIONAL and not document[name]):
+        if name not in document or (optional and not document[name]):
             raise bad(name)
-        values[name] = CHECKS[each.metadata["kind"]](name, document[name], each.metadata)
-    return Agent(**values)
+        check = each.metadata.get("check") or CHECKS[each.metadata["kind"]]
+        values[name] = check(name, document[name], each.metadata)
+    return values
 
 
 def bad(name: str) -> Refused:

@@ -220,7 +220,7 @@ class Conversation:
     def from_rows(cls, row: dict, turns: list[dict]) -> "Conversation":
         tree = {each["id"]: Turn.from_row(each) for each in turns}
         shown = row["shown"] if row["shown"] in tree else next(reversed(tree), None)
-        agent = links.from_text(row["agent"]) if row["agent"] else None
+        agent = links.agent_from_text(row["agent"]) if row["agent"] else None
         return cls(row["id"], row["title"], row["created"], tree, shown, agent)
 
 

@@ -1,10 +1,11 @@
-"""The agents that come with the site: small, and tried on the embedded model, which speaks English.
-Their names are said in each language.
+"""The agents and flows that come with the site: small, and tried on the embedded model, which
+speaks English. Their names are said in each language.
 """
 
 from dataclasses import replace
 
 from onglet.agents.config import Agent
+from onglet.agents.flow import JUDGE, ROUTER, SEQUENCE, Flow, Part, usual_task
 from onglet.agents.loop import BEST
 
 NAMES = {
@@ -86,6 +87,88 @@ MADE = {
         ),
     },
 }
+
+
+FLOW_NAMES = {
+    "en": {
+        "review": ("Two-agent review", "A writer and a critic; then the writer writes it again."),
+        "judge": ("Three answers, one judge", "Three agents answer, a fourth chooses the best."),
+        "router": ("The right helper", "Chooses the agent that your question is for."),
+        "digest": ("Summary and title", "Shortens a text, then finds a title for it."),
+    },
+    "fr": {
+        "review": (
+            "Relecture à deux", "Un rédacteur, un critique, puis une version revue (anglais).",
+        ),
+        "judge": (
+            "Trois réponses, un juge", "Trois agents répondent, un quatrième choisit (anglais).",
+        ),
+        "router": ("Le bon agent", "Choisit l’agent qui convient à votre question (anglais)."),
+        "digest": ("Résumé et titre", "Raccourcit un texte, puis lui trouve un titre (anglais)."),
+    },
+}  # fmt: skip
+ROLES = {
+    "en": {
+        "writer": "Writer", "critic": "Critic", "judge": "Judge", "router": "Guide",
+        "summary": "Summary", "title": "Title",
+    },
+    "fr": {
+        "writer": "Rédacteur", "critic": "Critique", "judge": "Juge", "router": "Guide",
+        "summary": "Résumé", "title": "Titre",
+    },
+}  # fmt: skip
+PLAYED = {
+    "writer": {"instructions": "You write short, clear texts.", "max_tokens": 160},
+    "critic": {"instructions": "You say what a text lacks, in one sentence.", "max_tokens": 64},
+    "judge": {"instructions": "You choose the answer that is correct and clear."},
+    "router": {"instructions": "Choose who shall answer."},
+    "summary": {"instructions": "Summarize the text in two short sentences.", "max_tokens": 128},
+    "title": {"instructions": "Give the text a title of at most six words.", "max_tokens": 24},
+}
+REVIEW = (
+    ("writer", "{question}"),
+    ("critic", "{1}\n\nName one thing that this text lacks."),
+    ("writer", "{question}\n\nA first draft:\n{1}\n\nAdvice:\n{2}\n\nWrite the better text."),
+)
+DIGEST = (("summary", "{question}"), ("title", "{1}"))
+FLOWS = {
+    "review": (SEQUENCE, REVIEW, ("Write three sentences about why bees matter.",)),
+    "judge": (JUDGE, ("sentence", "child", "writer", "judge"), ("Why is the sky blue?",)),
+    "router": (
+        ROUTER,
+        ("router", "handy", "child", "feeling"),
+        ("Convert 26.2 miles to kilometers", "What is gravity?", "I hate this place."),
+    ),
+    "digest": (
+        SEQUENCE,
+        DIGEST,
+        (
+            "The lighthouse was built in 1832 after two ships were lost on the rocks. Its lamp "
+            "burned oil for eighty years, then gas, and is electric since 1951.",
+        ),
+    ),
+}
+
+
+def flows(language: str) -> list[Flow]:
+    """Every flow of the gallery, named in a language."""
+    found = []
+    for key, (name, purpose) in FLOW_NAMES[language].items():
+        shape, told, openings = FLOWS[key]
+        told = [each if isinstance(each, tuple) else (each, "") for each in told]
+        parts = tuple(
+            Part(played(role, language), task or usual_task(shape, number, len(told)))
+            for number, (role, task) in enumerate(told)
+        )
+        found.append(Flow(name, shape, parts, purpose, openings))
+    return found
+
+
+def played(role: str, language: str) -> Agent:
+    """An agent of a flow: of the gallery, or one that is only there."""
+    if role in MADE:
+        return Agent(*NAMES[language][role], **MADE[role])
+    return Agent(ROLES[language][role], **PLAYED[role])
 
 
 def agents(language: str) -> list[Agent]:

@@ -1,6 +1,6 @@
-"""An agent as a link, and back: `o1/` and base64url of the deflated canonical form; `o1e/` and the
-same encrypted, with its key behind a dot unless a passphrase opens it. Nothing here encrypts, loads
-or runs what a link says; `config.checked` is behind this door.
+"""An agent, or a flow of several, as a link and back: `o1/` and base64url of the deflated canonical
+form; `o1e/` and the same encrypted, with its key behind a dot unless a passphrase opens it. Nothing
+here encrypts, loads or runs what a link says; `flow.proposed` is behind this door.
 """
 
 import base64
@@ -10,7 +10,8 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from onglet.agents.config import Agent, checked
+from onglet.agents.config import Agent
+from onglet.agents.flow import Flow, proposed
 from onglet.engine.errors import Refused
 
 PLAIN, SEALED = "o1/", "o1e/"
@@ -21,9 +22,9 @@ BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 
 
-def link(agent: Agent) -> str:
-    """The fragment (without #) that stands for an agent."""
-    return PLAIN + packed(agent.canonical())
+def link(thing: Agent | Flow) -> str:
+    """The fragment (without #) that stands for an agent or a flow."""
+    return PLAIN + packed(thing.canonical())
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def in_letters(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def opened(fragment: str) -> Agent:
-    """The agent in a plain link. Raises Refused: bad_link, long_link, or what `checked` says."""
+def opened(fragment: str) -> Agent | Flow:
+    """What is in a plain link. Raises Refused: bad_link, long_link, or what `proposed` says."""
     if len(fragment) > MOST_IN:
         raise Refused("long_link", most=MOST_IN)
     if not fragment.startswith(PLAIN):
@@ -104,12 +105,20 @@ def unsqueezed(content: bytes) -> str:
         raise Refused("bad_link") from error
 
 
-def from_text(text: str) -> Agent:
-    """The agent in a canonical text, as links and `.onglet` files hold it. Raises Refused."""
-    agent = checked(parsed(text))
-    if agent.canonical() != text:
+def from_text(text: str) -> Agent | Flow:
+    """What a canonical text holds, as links and `.onglet` files have it. Raises Refused."""
+    thing = proposed(parsed(text))
+    if thing.canonical() != text:
         raise Refused("bad_link")
-    return agent
+    return thing
+
+
+def agent_from_text(text: str) -> Agent:
+    """The same where only an agent is wanted. Raises Refused."""
+    thing = from_text(text)
+    if not isinstance(thing, Agent):
+        raise Refused("not_an_agent")
+    return thing
 
 
 def parsed(text: str) -> dict:

@@ -2,7 +2,7 @@
 no screen; nobody is asked, so what would ask is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,9 +17,11 @@ from onglet.engine.messages import Done, Tokens
 
 @dataclass
 class Said:
-    """`text`: the answer without thoughts; `steps`: the tools that were called for it."""
+    """`text`: the answer without thoughts; `steps`: the tools that were called for it; `prompt`:
+    all that the model read before it answered."""
 
     text: str = ""
+    prompt: str = ""
     steps: list[Step] = field(default_factory=list)
     figures: Done | None = None
 
@@ -37,9 +39,12 @@ def hands(agent: Agent, question: str, notes: Notes | None = None) -> steps.Hand
     return steps.Hands(tools, asking, here, nobody) if tools else None
 
 
-def opening(agent: Agent, question: str) -> list[dict]:
-    """The messages with which a chat of an agent begins."""
+def opening(agent: Agent, question: str, shown: Sequence[tuple[str, str]] = ()) -> list[dict]:
+    """The messages with which a chat of an agent begins. `shown`: questions with their answers, as
+    examples."""
     own = [{"role": "system", "content": agent.instructions}] if agent.instructions.strip() else []
+    for asked, answer in shown:
+        own += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
     return [*own, {"role": "user", "content": question}]
 
 
@@ -49,25 +54,35 @@ async def said(
     question: str,
     notes: Notes | None = None,
     on_text: Callable[[str], None] = lambda text: None,
+    *,
+    shown: Sequence[tuple[str, str]] = (),
+    differently: bool = False,
+    into: Said | None = None,
 ) -> Said:
-    """What an agent answers; `on_text` hears all of it each time it grew.
+    """What an agent answers; `on_text` hears all of it each time it grew. `into` is filled as it
+    comes. `shown`: as in `opening`; `differently`: as in loop.answer.
 
     Raises Refused: cancelled, or what the engine says.
     """
-    found, messages, begun = Said(), opening(agent, question), ""
+    found, begun = into or Said(), ""
+    messages = opening(agent, question, shown)
     if given := hands(agent, question, notes):
         plain, _ = table.taken_out(question)
         async for _ in steps.taken(engine, plain, given, found.steps):
-            pass
+            on_text(found.text)
         if found.steps:
             messages = steps.messages(messages, found.steps)
             begun = "" if agent.form else steps.beginning(found.steps)
     settings = loop.Settings(agent.sampling, agent.max_tokens, agent.instructions, agent.form)
+    if engine.loaded:
+        found.prompt = loop.prompt_of(engine.loaded, messages) + begun
     text = begun
-    async for word in loop.answer(engine, messages, settings, begun=begun):
+    how = {"begun": begun, "differently": differently}
+    async for word in loop.answer(engine, messages, settings, **how):
         if isinstance(word, Tokens):
             text += word.text
-            on_text(thoughts.split(text).said)
+            found.text = thoughts.split(text).said
+            on_text(found.text)
         else:
             found.figures = word
     found.text = thoughts.split(text, done=True).said.strip()

@@ -1,4 +1,5 @@
-"""The agents page: what comes with the site, what is kept here, and what a link proposes. A link is
+"""The agents page: agents and flows that come with the site, that are kept here, and what a link
+proposes. A link is
 shown whole before anything of it can be used; showing it loads, keeps and runs nothing.
 """
 
@@ -10,10 +11,12 @@ from typing import Any
 from onglet import words
 from onglet.agents import config, gallery, links
 from onglet.agents.config import Agent
+from onglet.agents.flow import Flow
 from onglet.agents.tools import PERMISSIONS, known
 from onglet.components import Paper
 from onglet.engine.errors import Refused
 from onglet.sheets.editor import Editor, tool_says
+from onglet.sheets.flow import Flows
 from onglet.sheets.share import Share
 from onglet.sheets.side import buttons, form, plain, text, title
 from onglet.vault.cases import Cases
@@ -52,6 +55,7 @@ class AgentsPage:
         self.undoing: Undo | None = None
         self.editor = Editor(app, self.paper, self.draw)
         self.share = Share(app, self.paper, self.draw)
+        self.flows = Flows(app, self.paper, self.share, self.draw, self._whole)
         self.paper.hear(
             open_link=lambda message: app.run(self._open(message["link"])),
             open_closed=lambda message: app.run(self._open_closed(message["passphrase"])),
@@ -67,6 +71,7 @@ class AgentsPage:
             save=lambda _: app.run(self._save()),
             use_draft=lambda _: self._use(self.editor.draft.agent),
             leave=lambda _: self._leave(),
+            set=lambda message: self._set(message["name"], message["value"]),
             **{
                 f"permit_{each}": lambda message, each=each: self._permit(message["key"], each)
                 for each in PERMISSIONS
@@ -80,6 +85,7 @@ class AgentsPage:
 
     def relabel(self) -> None:
         self.editor.relabel()
+        self.flows.relabel()
         self.paper.labels = {"title": say("agents.heading")}
         self.draw()
 
@@ -96,29 +102,29 @@ class AgentsPage:
         fragment = address.strip().rpartition("#")[2]
         try:
             closed = links.closed(fragment)
-            agent = None if closed else links.opened(fragment)
+            thing = None if closed else links.opened(fragment)
         except Refused as refused:
             self._refuse(refused)
             return
         if closed and closed.key:
             await self._show(self.share.opened(closed))
             return
-        self._propose(agent)
+        self._propose(thing)
         self.closed = closed
         self.draw()
 
     async def _open_closed(self, passphrase: str) -> None:
         closed = self.closed
         await self._show(self.share.opened(closed, passphrase))
-        if not self.proposed:
+        if not self.proposed and not self.flows.is_open:
             self.closed = closed  # to try again
             self.draw()
 
-    async def _show(self, coming: Awaitable[Agent | None]) -> None:
-        """Shows an agent that is still being read."""
+    async def _show(self, coming: Awaitable[Agent | Flow | None]) -> None:
+        """Shows an agent or a flow that is still being read."""
         try:
-            if agent := await coming:
-                self._propose(agent)
+            if thing := await coming:
+                self._propose(thing)
         except Refused as refused:
             self._refuse(refused)
 
@@ -127,13 +133,22 @@ class AgentsPage:
         self.problem = refused
         self.draw()
 
-    def _propose(self, agent: Agent | None) -> None:
+    def _propose(self, thing: Agent | Flow | None) -> None:
         self.editor.close()
+        self.flows.close()
+        agent = thing if isinstance(thing, Agent) else None
         self.proposed, self.problem, self.closed, self.undoing = agent, None, None, None
         self.as_sent = agent
+        if isinstance(thing, Flow):
+            self.flows.show(thing)
+            return
         self.share.begin(agent)
         self.draw()
         self.paper.tell("focus")
+
+    def _set(self, name: str, value: Any) -> None:
+        """What is typed goes to the form that is open."""
+        (self.flows if self.flows.is_open else self.editor).set(name, value)
 
     def _permit(self, tool: str, permission: str) -> None:
         """Another permission makes another agent, forked from the one that was shown."""
@@ -180,7 +195,8 @@ class AgentsPage:
                 kept.append(links.from_text(each.document))
             except Refused:
                 continue
-        self.kept = kept
+        self.kept = [each for each in kept if isinstance(each, Agent)]
+        self.flows.kept = [each for each in kept if isinstance(each, Flow)]
         self.draw()
 
     async def _keep(self) -> None:
@@ -242,6 +258,7 @@ class AgentsPage:
     # What is shown
 
     def draw(self) -> None:
+        self.flows.agents = [*self.kept, *gallery.agents(words.spoken())]
         told = [*self._problem(), *self._body()]
         if told != self.paper.sections:
             self.paper.sections = told
@@ -249,6 +266,8 @@ class AgentsPage:
     def _body(self) -> list[dict]:
         if self.editor.draft:
             return self.editor.sections()
+        if self.flows.is_open:
+            return self.flows.sections()
         if self.closed:
             how = form("open_closed", "passphrase", button="agents.open", hint="agents.safe")
             return [text("agents.closed"), how, plain(dismiss="agents.back")]
@@ -272,6 +291,7 @@ class AgentsPage:
             told += [title("agents.kept"), *self._entries("kept", self.kept)]
         told += [title("agents.gallery")]
         told += self._entries("made", gallery.agents(words.spoken()))
+        told += self.flows.lists()
         told += self._note_list()
         field = {"name": "link", "label": say("agents.link"), "type": "text", "autocomplete": "off"}
         got = {"kind": "form", "name": "open_link", "button": say("agents.open")}
@@ -307,16 +327,7 @@ class AgentsPage:
         agent = self.proposed
         here = agent in self.kept
         told = [title_of(agent.name), text("agents.here" if here else "agents.before", "muted")]
-        told += [{"kind": "rows", "rows": self._facts(agent)}, title("agents.instructions")]
-        told += [{"kind": "text", "text": agent.instructions or say("agents.none"), "look": "full"}]
-        if agent.charter:
-            told += [title("agents.charter"), text("agents.charter.meaning", "muted")]
-            told += [{"kind": "text", "text": agent.charter, "look": "full"}]
-        if agent.openings:
-            told += [title("agents.openings"), {"kind": "list", "items": list(agent.openings)}]
-        if agent.form:
-            told.append(title("agents.form"))
-            told.append({"kind": "text", "text": pretty(agent.form), "look": "full code"})
+        told += self._whole(agent)
         told += self._tools(agent)
         told += self._changes(agent)
         choice = {"use": "agents.use"}
@@ -328,6 +339,20 @@ class AgentsPage:
             self.paper.hear(delete=lambda _: self.app.run(self._delete(agent)))
             told.append(plain(delete="agents.delete"))
         return [*told, *self.share.sections()]
+
+    def _whole(self, agent: Agent) -> list[dict]:
+        """Everything that an agent says of itself."""
+        told = [{"kind": "rows", "rows": self._facts(agent)}, title("agents.instructions")]
+        told += [{"kind": "text", "text": agent.instructions or say("agents.none"), "look": "full"}]
+        if agent.charter:
+            told += [title("agents.charter"), text("agents.charter.meaning", "muted")]
+            told += [{"kind": "text", "text": agent.charter, "look": "full"}]
+        if agent.openings:
+            told += [title("agents.openings"), {"kind": "list", "items": list(agent.openings)}]
+        if agent.form:
+            told.append(title("agents.form"))
+            told.append({"kind": "text", "text": pretty(agent.form), "look": "full code"})
+        return told
 
     def _facts(self, agent: Agent) -> list[list[str]]:
         numbers = {**asdict(agent.sampling), "max_tokens": agent.max_tokens}

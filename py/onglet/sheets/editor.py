@@ -50,7 +50,6 @@ class Editor:
         self.bench = Bench(app, paper, redraw)
         self._controls: list[dict] = []
         self._turn = 0  # of the previews: only the last one is shown
-        paper.hear(set=lambda message: self._set(message["name"], message["value"]))
         self.model = app.session.model
         self.model.on("changed", lambda _: self._measure_later())
 
@@ -79,7 +78,8 @@ class Editor:
             return None
         return Model.of_card(loaded.card, "site" if self.model.is_site_model else "")
 
-    def _set(self, name: str, value: Any) -> None:
+    def set(self, name: str, value: Any) -> None:
+        """Takes what a person put into a field."""
         if self.draft:
             self.draft.set(name, value)
             self.bench.agent = self.draft.agent
