@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from onglet.agents import grounding, loop, steps, trust
+from onglet.agents.clock import Clock
 from onglet.agents.config import Agent
 from onglet.agents.conversation import (
     CHOOSING,
@@ -51,6 +52,7 @@ class Session:
         self.model.on("settled", lambda _: self._answer_waiting())
         self.keeper = Keeper()
         self.documents = Library(self.keeper)
+        self.clock = Clock(self)
         self.asks_documents = False  # whether questions are answered from them
         self.settings = loop.Settings()
         self.tools = known()
@@ -94,6 +96,7 @@ class Session:
         self.facts = await bridge.call("facts")
         self.model.fit_into(self.facts.get("memory"))
         self.online = self.facts["online"]
+        self.clock.start(bridge, self.facts.get("minute", 60.0))
         self._tell("facts", self.facts)
         self._outside("ledger", await bridge.call("ledger"))
 

@@ -68,7 +68,7 @@ def test_nothing_in_the_tables_is_left_over():
     built = ("error.", "try.", "sampling.", "theme.", "looks_like.", "backend.", "keys.", "key.")
     built += ("language.", "model.", "chat.reason.", "data.field.", "locked.")
     built += ("privacy.", "link.", "models.receipt.", "models.verdict.", "silence.")
-    built += ("tool.", "permission.", "flow.")
+    built += ("tool.", "permission.", "flow.", "plan.")
     built += ("documents.stage.", "playground.")
     built += ("agents.field.", "agents.budget.", "agents.model.choice.", "bench.")
     built += ("documents.stage.", "graphs.reason.", "graphs.stage.")

@@ -5,7 +5,7 @@
 
 /** What the build wrote into the page. @type {any} */
 export const site = JSON.parse(document.getElementById("site")?.textContent ?? "{}");
-/** For tests and bench: ?threads=1&variant=plain&model=none&snapshot=none */
+/** For tests and bench: ?threads=1&variant=plain&model=none&snapshot=none&minute=2 (seconds) */
 export const wishes = new URLSearchParams(location.search);
 
 /** @type {Worker | undefined} */

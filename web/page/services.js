@@ -2,6 +2,7 @@
  * What Python may ask of the page, by name (docs/protocols.md section 6): the few things that only
  * a document can do. Each takes an object of arguments and returns plain data.
  */
+import { wishes } from "../app/start.js";
 import { exportModel, room } from "./files.js";
 import { approvals, approve, revoke } from "./hosts.js";
 import { pageNamed, takeLink } from "./gestures.js";
@@ -92,6 +93,7 @@ export function facts() {
     online: navigator.onLine,
     touch: matchMedia("(pointer: coarse)").matches,
     memory: deviceGigabytes(),
+    minute: Number(wishes.get("minute")) || 60,
     service_worker: Boolean(navigator.serviceWorker?.controller),
   };
 }

@@ -17,6 +17,7 @@ from onglet.components import Paper
 from onglet.engine.errors import Refused
 from onglet.sheets.editor import Editor, tool_says
 from onglet.sheets.flow import Flows
+from onglet.sheets.schedules import Plans
 from onglet.sheets.share import Share
 from onglet.sheets.side import buttons, form, plain, text, title
 from onglet.vault.cases import Cases
@@ -56,6 +57,7 @@ class AgentsPage:
         self.editor = Editor(app, self.paper, self.draw)
         self.share = Share(app, self.paper, self.draw)
         self.flows = Flows(app, self.paper, self.share, self.draw, self._whole)
+        self.plans = Plans(app, self.paper, self.draw)
         self.paper.hear(
             open_link=lambda message: app.run(self._open(message["link"])),
             open_closed=lambda message: app.run(self._open_closed(message["passphrase"])),
@@ -86,6 +88,7 @@ class AgentsPage:
     def relabel(self) -> None:
         self.editor.relabel()
         self.flows.relabel()
+        self.plans.relabel()
         self.paper.labels = {"title": say("agents.heading")}
         self.draw()
 
@@ -136,6 +139,7 @@ class AgentsPage:
     def _propose(self, thing: Agent | Flow | None) -> None:
         self.editor.close()
         self.flows.close()
+        self.plans.close()
         agent = thing if isinstance(thing, Agent) else None
         self.proposed, self.problem, self.closed, self.undoing = agent, None, None, None
         self.as_sent = agent
@@ -148,7 +152,8 @@ class AgentsPage:
 
     def _set(self, name: str, value: Any) -> None:
         """What is typed goes to the form that is open."""
-        (self.flows if self.flows.is_open else self.editor).set(name, value)
+        parts = (self.flows, self.plans)
+        next((part for part in parts if part.is_open), self.editor).set(name, value)
 
     def _permit(self, tool: str, permission: str) -> None:
         """Another permission makes another agent, forked from the one that was shown."""
@@ -197,7 +202,8 @@ class AgentsPage:
                 continue
         self.kept = [each for each in kept if isinstance(each, Agent)]
         self.flows.kept = [each for each in kept if isinstance(each, Flow)]
-        self.draw()
+        self.plans.things = kept
+        await self.plans.read()
 
     async def _keep(self) -> None:
         agent, shelf = self.proposed, self._shelf()
@@ -268,6 +274,8 @@ class AgentsPage:
             return self.editor.sections()
         if self.flows.is_open:
             return self.flows.sections()
+        if self.plans.is_open:
+            return self.plans.sections()
         if self.closed:
             how = form("open_closed", "passphrase", button="agents.open", hint="agents.safe")
             return [text("agents.closed"), how, plain(dismiss="agents.back")]
@@ -291,7 +299,7 @@ class AgentsPage:
             told += [title("agents.kept"), *self._entries("kept", self.kept)]
         told += [title("agents.gallery")]
         told += self._entries("made", gallery.agents(words.spoken()))
-        told += self.flows.lists()
+        told += [*self.flows.lists(), *self.plans.lists()]
         told += self._note_list()
         field = {"name": "link", "label": say("agents.link"), "type": "text", "autocomplete": "off"}
         got = {"kind": "form", "name": "open_link", "button": say("agents.open")}

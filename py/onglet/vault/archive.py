@@ -23,7 +23,11 @@ TABLES = {
     "bench_case": ("id", "subject", "question", "expected", "created", "deleted"),
     "trial": ("id", "bench_case", "subject", "model", "answer", "held", "created"),
     "artifact": ("id", "title", "source", "parent", "created", "deleted"),
-}
+    "schedule": (
+        "id", "document", "question", "notes", "rule", "created", "seen", "deleted", "paused",
+    ),
+    "run": ("id", "schedule", "began", "state", "answer", "missed", "steps"),
+}  # fmt: skip
 TYPES: dict[str, tuple[type, ...]] = {
     "created": (int, float),
     "changed": (int, float),
@@ -33,10 +37,15 @@ TYPES: dict[str, tuple[type, ...]] = {
     "shown": (str, type(None)),
     "agent": (str, type(None)),
     "held": (int, type(None)),
+    "notes": (int,),
+    "seen": (int, float),
+    "paused": (int,),
+    "began": (int, float),
+    "missed": (int,),
 }
 ORDER = dict.fromkeys(TABLES, "id") | {"turn": "number"}
 # The version of the tables from which on there are such.
-SINCE = {"agent": 2, "note": 3, "bench_case": 5, "trial": 5, "artifact": 7}
+SINCE = {"agent": 2, "note": 3, "bench_case": 5, "trial": 5, "artifact": 7, "schedule": 9, "run": 9}
 KINDS = ("conversation", "agent", "note", "artifact", "document")
 CHUNK = 400  # rows a statement
 STEP = {"tool", "arguments", "state", "result"}  # what every one has
@@ -68,6 +77,7 @@ async def merge(store: Store, text: str) -> int:
     damaged_file, newer_file; then nothing is changed.
     """
     rows = checked(text)
+    rows["schedule"] = [[*row[:-1], 1] for row in rows["schedule"]]  # nothing runs unasked
     for_each = (
         inserting(table, names, rows[table], NEWER[table]) for table, names in TABLES.items()
     )
@@ -103,6 +113,9 @@ def checked(text: str) -> dict[str, list[list]]:
     if not all(row[1] in known for row in rows["turn"]):
         raise Refused("damaged_file")
     if not all(row[2] in folders for row in rows["conversation"]):
+        raise Refused("damaged_file")
+    planned = {row[0] for row in rows["schedule"]}
+    if not all(row[1] in planned for row in rows["run"]):
         raise Refused("damaged_file")
     cases = {row[0] for row in rows["bench_case"]}
     if not all(row[1] in cases for row in rows["trial"]):
@@ -167,6 +180,8 @@ NEWER = {
     "artifact": "ON CONFLICT (id) DO NOTHING",
     "bench_case": "ON CONFLICT (id) DO NOTHING",
     "trial": "ON CONFLICT (id) DO NOTHING",
+    "schedule": "ON CONFLICT (id) DO NOTHING",
+    "run": "ON CONFLICT (id) DO NOTHING",
     "folder": "ON CONFLICT (id) DO NOTHING",
     "conversation": """ON CONFLICT (id) DO UPDATE SET title = excluded.title,
         folder = excluded.folder, changed = excluded.changed, shown = excluded.shown,

@@ -17,6 +17,7 @@ from onglet.vault.artifacts import Artifacts
 from onglet.vault.cases import Cases
 from onglet.vault.history import History
 from onglet.vault.notes import Notes
+from onglet.vault.schedules import Schedules
 from onglet.vault.schema import migrate
 from onglet.vault.shelf import Shelf
 from onglet.vault.store import Store, TabStore, answered, bound
@@ -83,7 +84,7 @@ class Keeper:
         """Makes the tables fit, and clears what was thrown away a while ago."""
         try:
             await migrate(self.store)
-            for kind in (History, Shelf, Notes, Cases, Artifacts):
+            for kind in (History, Shelf, Notes, Cases, Artifacts, Schedules):
                 await kind(self.store).clear()
             self.history = History(self.store)
         except Refused as refused:

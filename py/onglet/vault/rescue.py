@@ -65,6 +65,8 @@ def mended(read: dict) -> Rescued:
     rows["agent"] = [row for row in rows["agent"] if is_hash_of(row["id"], row["document"])]
     cases = {row["id"] for row in rows["bench_case"]}
     rows["trial"] = [row for row in rows["trial"] if row["bench_case"] in cases]
+    planned = {row["id"] for row in rows["schedule"]}
+    rows["run"] = [row for row in rows["run"] if row["schedule"] in planned]
     known = {row["id"] for row in rows["document"]}
     rows["passage"] = [row for row in rows["passage"] if row["document"] in known]
     held = {row["document"] for row in rows["passage"]}

@@ -113,6 +113,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE document ADD COLUMN encoder TEXT",  # what made its vectors
         "CREATE INDEX passage_without_vector ON passage (document) WHERE vector = ''",
     ),
+    (
+        """CREATE TABLE schedule (  -- what runs by itself
+            id TEXT PRIMARY KEY, document TEXT NOT NULL,  -- of an agent or a flow
+            question TEXT NOT NULL,
+            notes INTEGER NOT NULL,  -- whether it is given the notes
+            rule TEXT NOT NULL,      -- agents/schedule.py
+            created REAL NOT NULL,
+            seen REAL NOT NULL,      -- the moment up to which its runs are told
+            deleted REAL, paused INTEGER NOT NULL) STRICT""",
+        """CREATE TABLE run (
+            id TEXT PRIMARY KEY,
+            schedule TEXT NOT NULL REFERENCES schedule(id) ON DELETE CASCADE,
+            began REAL NOT NULL, state TEXT NOT NULL, answer TEXT NOT NULL,
+            missed INTEGER NOT NULL, -- how many runs stand in this row
+            steps TEXT NOT NULL      -- JSON: what each agent read and said
+        ) STRICT""",
+        "CREATE INDEX run_of ON run (schedule, began)",
+    ),
 )
 VERSION = len(MIGRATIONS)
 
