@@ -111,10 +111,3 @@ def test_an_agent_is_kept_used_after_a_reload_deleted_and_brought_back(app_page)
     page.locator("[data-key=delete]").click()
     page.locator("[data-key=undo]").click()
     page.locator("[data-key=show_kept_0]").wait_for()
-
-
-def test_the_gallery_keeps_its_forms(app_page):
-    mood = gallery.agents("en")[2]
-    app_page.use_link(links.link(mood))
-    for opening, feeling in zip(mood.openings, ("positive", "negative"), strict=True):
-        assert json.loads(app_page.ask(opening).text) == {"feeling": feeling}

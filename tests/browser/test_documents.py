@@ -8,8 +8,7 @@ import zipfile
 
 import pytest
 
-from onglet.agents import gallery, links
-from onglet_build.driver import SECONDS_TO_ANSWER, App
+from onglet_build.driver import App
 from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 from tests.browser.long_tasks import LongTasks, resident
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.service_worker
 FULL = bool(os.environ.get("ONGLET_FULL"))
 
 PAGES = (12, 19)
-LIBRARIAN = next(agent for agent in gallery.agents("en") if agent.tools == ("lookup@1",))
 QUESTION = "Which characters may a package name hold?"
 FOUND_ON = 6  # page 17 of the manual
 NOTE = (
@@ -145,13 +143,6 @@ def test_documents_are_read_found_and_kept(documents, watch):
     documents.item("notes.md").wait_for(state="detached")
     app.press("chat.undo")
     documents.wait_for("notes.md")
-    app.wait_model().use_link(links.link(LIBRARIAN))
-    page.locator("[data-key=documents][aria-pressed=true]").click()  # the agent asks them itself
-    app.send("What do my documents say about the spare key?")
-    page.locator(".step").first.wait_for()
-    page.get_by_text("notes.md: “").filter(visible=True).first.wait_for()
-    page.locator(".turn.answer.last.done").wait_for(timeout=1000 * SECONDS_TO_ANSWER)
-    assert "behind the blue door" in app.answers_on_screen()[-1]
     assert watch.off_origin == []
 
 

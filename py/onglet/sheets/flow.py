@@ -25,6 +25,7 @@ from onglet.words import explain, say
 
 GAP = 0.15  # seconds between two drawings of what grows
 LONGEST = 8000  # characters of a question
+TASK_FIELD = "flow_question"
 WIDE, HIGH, BETWEEN = 150, 26, 24  # of a box of the graph, and the room around it
 NAME = 18  # letters of an agent's name in a box
 
@@ -104,7 +105,7 @@ class Flows:
         """What is typed into a field."""
         if self.editor.flow:
             self.editor.set(name, value)
-        elif name == "question":
+        elif name == TASK_FIELD:
             self.question = value[:LONGEST]
 
     # What is pressed
@@ -311,7 +312,7 @@ class Flows:
 
     def _field(self) -> dict:
         """`filled` makes the page fill the field anew although nothing else has changed."""
-        field = {"name": "question", "type": "text", "label": say("flow.question"), "hint": ""}
+        field = {"name": TASK_FIELD, "type": "text", "label": say("flow.question"), "hint": ""}
         limits = {"min": 0, "max": 0, "step": 0, "options": []}
         items = [{**field, **limits, "value": self._given}]
         return {"kind": "controls", "title": "", "items": items, "filled": self._filled}

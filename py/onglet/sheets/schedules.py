@@ -18,6 +18,7 @@ from onglet.words import explain, say
 
 WHO, QUESTION, NOTES, HOW, EVERY, AT = "who", "question", "notes", "how", "every", "at"
 BLANK = {QUESTION: "", NOTES: "no", HOW: AT, EVERY: 60, AT: "08:00"}
+PREFIX = "plan_"  # of the names of fields
 LONGEST = 2000  # characters of a question
 STATES = ("done", "failed", "stopped", "missed")
 
@@ -73,6 +74,7 @@ class Plans:
     # What is typed and pressed
 
     def set(self, name: str, value: Any) -> None:
+        name = name.removeprefix(PREFIX)
         if self.made is not None and name in self.made:
             self.made[name] = value
             self.problem = None
@@ -230,7 +232,8 @@ def field(
     name: str, type: str, value: Any, options: list | None = None, least: int = 0, most: int = 0
 ) -> dict:
     shape = {"min": least, "max": most, "step": 1, "options": options or [], "hint": ""}
-    return {"name": name, "type": type, "label": say(f"plan.{name}"), "value": value, **shape}
+    label = say(f"plan.{name}")
+    return {"name": PREFIX + name, "type": type, "label": label, "value": value, **shape}
 
 
 def name_of(planned: Planned) -> str:
