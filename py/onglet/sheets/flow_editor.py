@@ -71,17 +71,18 @@ class FlowEditor:
         self.flow = replace(self.flow, parts=(*parts[:number], part, *parts[number + 1 :]))
 
     def _reshape(self, shape: str, count: int) -> None:
-        """So many parts in a shape; what each is told stays where it was somebody's own words."""
+        """So many parts in a shape; what each is told stays if it is somebody's own words and fits."""
         before, listed = self.flow, list(self.flow.parts[:count])
         while len(listed) < count:
             listed.append(Part(next(iter(self.agents.values())), ""))
+        self.flow = replace(before, shape=shape, parts=tuple(listed))
         parts = []
         for number, part in enumerate(listed):
             usual = usual_task(before.shape, number, len(before.parts))
-            is_own = part.task not in ("", usual)
+            is_own = part.task not in ("", usual) and part.needs() <= self.flow.gaps(number)
             task = part.task if is_own else usual_task(shape, number, count)
             parts.append(replace(part, task=task))
-        self.flow = replace(before, shape=shape, parts=tuple(parts))
+        self.flow = replace(self.flow, parts=tuple(parts))
 
     def resize(self, by: int) -> None:
         """One part more or less."""
@@ -142,13 +143,13 @@ class FlowEditor:
 
 
 def control(
-    name: str, type: str, value: str, options: list | None = None, number: int | None = None,
+    name: str, type: str, value: str, options: list | None = None, place: int | None = None,
     most: int = 0, **values: Any,
 ) -> dict:  # fmt: skip
     """A field as web/components/controls.js draws it."""
     label = say(f"flow.field.{name}.of" if values else f"flow.field.{name}", **values)
     hints = {TASK: "flow.field.task.hint", "openings": "agents.field.openings.hint"}
-    hint = say(hints[name]) if name in hints and not number else ""
+    hint = say(hints[name]) if name in hints and not place else ""
     shape = {"min": 0, "max": most, "step": 1, "options": options or [], "hint": hint}
-    name = name if number is None else f"{name}.{number}"
+    name = name if place is None else f"{name}.{place}"
     return {"name": name, "type": type, "label": label, "value": value, **shape}
