@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from onglet.agents import flow, gallery, links
+from onglet.agents import gallery, links
 from onglet.agents.config import Agent
 from onglet.agents.flow import JUDGE, LEAST, ROUTER, SEQUENCE, Flow, Part, checked, usual_task
 from onglet.engine.errors import Refused
@@ -113,5 +113,5 @@ def test_a_chat_takes_no_flow_for_an_agent():
 
 def test_a_fork_names_its_parent_and_the_kind_is_told_by_the_document():
     assert REVIEW.forked().parent == REVIEW.hash != REVIEW.forked().hash
-    assert flow.proposed(json.loads(AGENT.canonical())) == AGENT
+    assert links.proposed(json.loads(AGENT.canonical())) == AGENT
     assert REVIEW.shape == SEQUENCE and len(REVIEW.parts) == 3

@@ -114,9 +114,3 @@ def checked(document: Any) -> Flow:
     if not all(part.needs() <= flow.gaps(number) for number, part in enumerate(flow.parts)):
         raise bad("task")
     return flow
-
-
-def proposed(document: Any) -> Agent | Flow:
-    """What a link or a file holds: a flow or an agent. Raises Refused."""
-    is_flow = isinstance(document, dict) and document.get("onglet") == KIND
-    return checked(document) if is_flow else config.checked(document)

@@ -1,6 +1,6 @@
-"""An agent, or a flow of several, as a link and back: `o1/` and base64url of the deflated canonical
-form; `o1e/` and the same encrypted, with its key behind a dot unless a passphrase opens it. Nothing
-here encrypts, loads or runs what a link says; `flow.proposed` is behind this door.
+"""An agent, a flow of several or a page as a link, and back: `o1/` and base64url of the deflated
+canonical form; `o1e/` and the same encrypted, with its key behind a dot unless a passphrase opens
+it. Nothing here encrypts, loads or runs what a link says; `proposed` leads to the doors behind it.
 """
 
 import base64
@@ -10,20 +10,26 @@ import re
 import zlib
 from dataclasses import dataclass
 
+from onglet.agents import artifact, config, flow
+from onglet.agents.artifact import Page
 from onglet.agents.config import Agent
-from onglet.agents.flow import Flow, proposed
+from onglet.agents.flow import Flow
 from onglet.engine.errors import Refused
 
 PLAIN, SEALED = "o1/", "o1e/"
 MOST_IN = 32 << 10  # characters of a link
 MOST_OUT = 256 << 10  # bytes that it may unpack to
 DEEPEST = 12
+DOORS = {each.KIND: each.checked for each in (config, flow, artifact)}
 BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 
 
-def link(thing: Agent | Flow) -> str:
-    """The fragment (without #) that stands for an agent or a flow."""
+Thing = Agent | Flow | Page
+
+
+def link(thing: Thing) -> str:
+    """The fragment (without #) that stands for it."""
     return PLAIN + packed(thing.canonical())
 
 
@@ -65,7 +71,7 @@ def in_letters(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def opened(fragment: str) -> Agent | Flow:
+def opened(fragment: str) -> Thing:
     """What is in a plain link. Raises Refused: bad_link, long_link, or what `proposed` says."""
     if len(fragment) > MOST_IN:
         raise Refused("long_link", most=MOST_IN)
@@ -105,12 +111,19 @@ def unsqueezed(content: bytes) -> str:
         raise Refused("bad_link") from error
 
 
-def from_text(text: str) -> Agent | Flow:
+def from_text(text: str) -> Thing:
     """What a canonical text holds, as links and `.onglet` files have it. Raises Refused."""
     thing = proposed(parsed(text))
     if thing.canonical() != text:
         raise Refused("bad_link")
     return thing
+
+
+def proposed(document: dict) -> Thing:
+    """What a document describes, through its door. Raises Refused."""
+    kind = document.get("onglet") if isinstance(document, dict) else None
+    door = DOORS.get(kind) if isinstance(kind, str) else None
+    return (door or config.checked)(document)
 
 
 def agent_from_text(text: str) -> Agent:

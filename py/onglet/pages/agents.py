@@ -10,8 +10,10 @@ from typing import Any
 
 from onglet import words
 from onglet.agents import config, gallery, links
+from onglet.agents.artifact import Page
 from onglet.agents.config import Agent
 from onglet.agents.flow import Flow
+from onglet.agents.links import Thing
 from onglet.agents.tools import PERMISSIONS, known
 from onglet.components import Paper
 from onglet.engine.errors import Refused
@@ -20,6 +22,7 @@ from onglet.sheets.flow import Flows
 from onglet.sheets.schedules import Plans
 from onglet.sheets.share import Share
 from onglet.sheets.side import buttons, form, plain, text, title
+from onglet.vault.artifacts import Artifacts
 from onglet.vault.cases import Cases
 from onglet.vault.notes import Note, Notes
 from onglet.vault.shelf import Kept, Shelf
@@ -49,6 +52,7 @@ class AgentsPage:
         self.paper = Paper(sizing_mode="stretch_both", margin=0)
         self.kept: list[Agent] = []
         self.proposed: Agent | None = None  # what a link holds, until somebody decides
+        self.page: Page | None = None  # a page that a link holds, likewise
         self.as_sent: Agent | None = None  # the same without the permissions changed here
         self.notes: list[Note] = []
         self.problem: Refused | None = None
@@ -64,6 +68,7 @@ class AgentsPage:
             open_agent_file=lambda _: app.run(self._show(self.share.picked())),
             use=lambda _: self._use(self.proposed),
             keep=lambda _: app.run(self._keep()),
+            keep_page=lambda _: app.run(self._keep_page()),
             dismiss=lambda _: self._propose(None),
             undo=lambda _: app.run(self._undo()),
             delete_note=lambda message: app.run(self._delete_note(message["key"])),
@@ -119,12 +124,12 @@ class AgentsPage:
     async def _open_closed(self, passphrase: str) -> None:
         closed = self.closed
         await self._show(self.share.opened(closed, passphrase))
-        if not self.proposed and not self.flows.is_open:
+        if not (self.proposed or self.page or self.flows.is_open):
             self.closed = closed  # to try again
             self.draw()
 
-    async def _show(self, coming: Awaitable[Agent | Flow | None]) -> None:
-        """Shows an agent or a flow that is still being read."""
+    async def _show(self, coming: Awaitable[Thing | None]) -> None:
+        """Shows what is still being read."""
         try:
             if thing := await coming:
                 self._propose(thing)
@@ -136,11 +141,12 @@ class AgentsPage:
         self.problem = refused
         self.draw()
 
-    def _propose(self, thing: Agent | Flow | None) -> None:
+    def _propose(self, thing: Thing | None) -> None:
         self.editor.close()
         self.flows.close()
         self.plans.close()
         agent = thing if isinstance(thing, Agent) else None
+        self.page = thing if isinstance(thing, Page) else None
         self.proposed, self.problem, self.closed, self.undoing = agent, None, None, None
         self.as_sent = agent
         if isinstance(thing, Flow):
@@ -212,6 +218,15 @@ class AgentsPage:
         await shelf.add(Kept(agent.hash, agent.canonical()))
         await self._read()
 
+    async def _keep_page(self) -> None:
+        """A page goes where those of this device's models are."""
+        page, store = self.page, self.session.keeper.open_store
+        if page and store:
+            await Artifacts(store).add(page.name, page.source)
+            self._propose(None)
+            self.session.keeper.changed()
+            self.app.go_to("artifacts")
+
     async def _delete(self, agent: Agent) -> None:
         if shelf := self._shelf():
             await shelf.delete(agent.hash)
@@ -279,7 +294,17 @@ class AgentsPage:
         if self.closed:
             how = form("open_closed", "passphrase", button="agents.open", hint="agents.safe")
             return [text("agents.closed"), how, plain(dismiss="agents.back")]
+        if self.page:
+            return self._page(self.page)
         return self._proposal() if self.proposed else self._lists()
+
+    def _page(self, page: Page) -> list[dict]:
+        """All of a page that somebody sent, as text: nothing of it is drawn before it is kept."""
+        told = [title_of(page.name), text("artifacts.sent", "muted")]
+        told.append({"kind": "rows", "rows": [[say("artifacts.hash"), page.hash, "code"]]})
+        told += [title("artifacts.source"), {"kind": "text", "text": page.source, "look": "source"}]
+        keep = {"keep_page": "agents.keep"} if self._shelf() else {}
+        return [*told, buttons(**keep, dismiss="agents.back")]
 
     def _undo_offer(self, place: str) -> list[dict]:
         undoing = self.undoing

@@ -3,8 +3,10 @@ that runs no script and asks for nothing, with its source; an edit makes another
 
 from typing import Any
 
+from onglet.agents.artifact import Page
 from onglet.browser.safe import clean
 from onglet.components import Paper
+from onglet.sheets.share import Share
 from onglet.sheets.side import buttons, plain, text
 from onglet.vault.artifacts import LONGEST, Artifact, Artifacts, title_of
 from onglet.words import say
@@ -26,6 +28,7 @@ class ArtifactsPage:
         self.shown: Artifact | None = None
         self.editing = False
         self.thrown_away: Artifact | None = None
+        self.share = Share(app, self.paper, self.draw)
         self.paper.hear(
             show=lambda message: self._show(message["key"]),
             back=lambda _: self._show(""),
@@ -51,8 +54,15 @@ class ArtifactsPage:
 
     def _show(self, id: str) -> None:
         self.shown = next((each for each in self.kept if each.id == id), None)
+        self.share.begin(self._page(self.shown) if self.shown else None)
         self._edit(False)
         self.paper.tell("focus")
+
+    def _page(self, artifact: Artifact) -> Page:
+        """As it is shared: it names the page it was made from, if that is here."""
+        parent = next((each for each in self.kept if each.id == artifact.parent), None)
+        before = Page.of(parent.title, parent.source) if parent else None
+        return Page.of(artifact.title, artifact.source, before)
 
     def _edit(self, begins: bool) -> None:
         self.editing, self.thrown_away = begins and self.shown is not None, None
@@ -122,7 +132,8 @@ class ArtifactsPage:
         what = {"edit": "artifacts.edit", "copy": "artifacts.copy"}
         what |= {"delete_shown": "artifacts.delete"}
         heading = {"kind": "title", "text": say("artifacts.source")}
-        return [title, *told, frame, buttons(back="artifacts.back", **what), heading, source]
+        told += [frame, buttons(back="artifacts.back", **what), heading, source]
+        return [title, *told, *self.share.sections()]
 
 
 def item(artifact: Artifact, choices: list[dict]) -> dict:

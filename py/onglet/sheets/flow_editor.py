@@ -71,7 +71,7 @@ class FlowEditor:
         self.flow = replace(self.flow, parts=(*parts[:number], part, *parts[number + 1 :]))
 
     def _reshape(self, shape: str, count: int) -> None:
-        """So many parts in a shape; what each is told stays if it is somebody's own words and fits."""
+        """So many parts in a shape; what each is told stays if it is one's own and fits."""
         before, listed = self.flow, list(self.flow.parts[:count])
         while len(listed) < count:
             listed.append(Part(next(iter(self.agents.values())), ""))

@@ -1,13 +1,12 @@
-"""How an agent or a flow leaves: as a link, plain or encrypted, as a picture of the link, as a
-file. And how an encrypted link is opened. What is encrypted, and how, is the page's business
+"""How an agent, a flow or a page leaves: as a link, plain or encrypted, as a picture of the link,
+as a file. And how an encrypted link is opened. What is encrypted, and how, is the page's business
 (web/store/)."""
 
 from collections.abc import Callable
 from typing import Any
 
 from onglet.agents import links, picture
-from onglet.agents.config import Agent
-from onglet.agents.flow import Flow
+from onglet.agents.links import Thing
 from onglet.components import Paper
 from onglet.engine.errors import Refused
 from onglet.sheets.side import form, plain, text
@@ -18,11 +17,11 @@ SUFFIX = ".onglet"
 
 
 class Share:
-    """The links that were asked for, of one agent or flow at a time."""
+    """The links that were asked for, of one thing at a time."""
 
     def __init__(self, app: Any, paper: Paper, redraw: Callable[[], None]):
         self.app, self.redraw = app, redraw
-        self.agent: Agent | Flow | None = None
+        self.agent: Thing | None = None
         self.link = ""  # the whole address that was asked for
         self.copied = True
         self.dots: list[str] = []
@@ -34,11 +33,11 @@ class Share:
             share_file=lambda _: app.run(self._save()),
         )
 
-    def begin(self, agent: Agent | Flow | None) -> None:
+    def begin(self, agent: Thing | None) -> None:
         """Another agent is on the screen."""
         self.agent, self.link, self.dots, self.problem = agent, "", [], None
 
-    async def _share(self, fragment_of: Callable[[Agent | Flow], Any]) -> None:
+    async def _share(self, fragment_of: Callable[[Thing], Any]) -> None:
         self.problem = None
         try:
             fragment = fragment_of(self.agent)
@@ -58,14 +57,14 @@ class Share:
     async def _by_passphrase(self, passphrase: str) -> None:
         await self._share(lambda agent: self._closed(agent, passphrase))
 
-    async def _closed(self, agent: Agent | Flow, passphrase: str | None = None) -> str:
+    async def _closed(self, agent: Thing, passphrase: str | None = None) -> str:
         letters = links.packed(agent.canonical())
         made = await self._ask("seal_link", letters=letters, passphrase=passphrase)
         return links.Closed(made["closed"], made["key"]).fragment()
 
-    async def opened(self, sealed: links.Closed, passphrase: str | None = None) -> Agent | Flow:
+    async def opened(self, sealed: links.Closed, passphrase: str | None = None) -> Thing:
         """What is in an encrypted link. Raises Refused: bad_link, wrong_passphrase, long_link,
-        or what `flow.proposed` says."""
+        or what `links.proposed` says."""
         how = {"closed": sealed.letters, "key": sealed.key, "passphrase": passphrase}
         return links.from_text(links.unpacked(await self._ask("unseal_link", **how)))
 
@@ -79,7 +78,7 @@ class Share:
         name = f"{name or self.agent.hash[:8]}{SUFFIX}"
         await self.app.bridge.call("save_text", name=name, text=self.agent.canonical())
 
-    async def picked(self) -> Agent | Flow | None:
+    async def picked(self) -> Thing | None:
         """What is in a file that the person picks, None if none was. Raises Refused."""
         found = await self.app.bridge.call("pick_agent_file")
         if found is None:
