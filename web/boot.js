@@ -18,7 +18,7 @@ import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
 import { storeForOffline } from "./page/offline.js";
 import { answerCalls, facts, language, services, settings } from "./page/services.js";
 import { SandboxHost } from "./page/sandbox.js";
-import { StoreHost } from "./page/store.js";
+import { keepAgentFile, StoreHost } from "./page/store.js";
 import { showProgress, showStopped, showTrouble } from "./page/signs.js";
 import { WorkshopHost } from "./page/workshop.js";
 import { takeNewBuild, watchForNewBuild } from "./page/update.js";
@@ -92,6 +92,11 @@ function listen() {
     {
       documents: (files) => events.send("dropped_documents", files.map((file) => workshop.handOver(file))),
       graphs: ([file]) => events.send("dropped_graph", workshop.handOver(file)),
+    },
+    (file) => {
+      keepAgentFile(file);
+      location.hash = "agents";
+      events.send("page", "agents"); // it may have been there already
     },
   );
   for (const name of ["online", "offline"]) {

@@ -20,6 +20,11 @@ NOTE = "Remember that the spare key is at <b>Maria's</b>."
 MANUAL = (
     b"# Keys\n\nThe spare key of the shed hangs behind the blue door.\n\n# Cat\n\nFeed her at noon."
 )
+DROP = """text => {
+  const dropped = new DataTransfer();
+  dropped.items.add(new File([text], "given.onglet"));
+  dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, cancelable: true }));
+}"""
 SQUARES = "Run this program:\n```python\nprint(sum(n * n for n in range(1, 101)))\n```"
 
 
@@ -208,6 +213,9 @@ def test_a_flow_is_made_from_a_link_and_leaves_as_one(visit):
     address.wait_for()
     fork = links.opened(address.inner_text().partition("#")[2])
     assert (fork.name, len(fork.parts), fork.parent) == ("Two answers", 3, judge.hash)
+    page.locator("[data-key=page-models]").click()
+    page.evaluate(DROP, fork.canonical())  # the same as a file, wherever it falls
+    visit.expect("flow.here")
     seen(visit, "flow_delete").click()
     visit.expect("agents.deleted")
     seen(visit, "flow_undo").click()

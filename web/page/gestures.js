@@ -3,6 +3,7 @@
 /** By the key's place, because Alt with a letter types another character on some keyboards. */
 const SHORTCUTS = { Escape: "stop", "Alt+KeyN": "new_chat", "Alt+KeyH": "history", "Alt+KeyL": "lock" };
 
+const SUFFIX = ".onglet"; // of a file with an agent, a flow or a page
 const LONGEST_LINK = 33_000; // characters; Python refuses what is longer than 32,768
 
 /** @param {(name: string) => void} pressed */
@@ -20,8 +21,9 @@ export function listenForShortcuts(pressed) {
 /**
  * @param {(file: File, handle: any) => void} dropped a model, with the file's handle, where the browser gives one
  * @param {Record<string, (files: File[]) => void>} pages where dropped files are something else
+ * @param {(file: File) => void} agent a file that says it holds an agent, whatever page it falls on
  */
-export function listenForFiles(dropped, pages) {
+export function listenForFiles(dropped, pages, agent) {
   const holdsFiles = (/** @type {DragEvent} */ event) =>
     event.dataTransfer?.types.includes("Files") ?? false;
   addEventListener("dragover", (event) => {
@@ -36,8 +38,9 @@ export function listenForFiles(dropped, pages) {
     event.preventDefault();
     leave();
     const page = pages[pageNamed()];
-    if (page) return page([...(event.dataTransfer?.files ?? [])]);
     const file = event.dataTransfer?.files[0];
+    if (file?.name.endsWith(SUFFIX)) return agent(file);
+    if (page) return page([...(event.dataTransfer?.files ?? [])]);
     /** @type {any} */
     const item = event.dataTransfer?.items[0];
     const asked = item?.getAsFileSystemHandle?.() ?? Promise.resolve(null);

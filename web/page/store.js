@@ -88,7 +88,8 @@ export class StoreHost {
       pick_sealed_file: () => this.#pick(),
       unseal_file: (/** @type {{passphrase: string}} */ { passphrase }) =>
         this.ask({ kind: "unseal", file: this.picked, passphrase }),
-      pick_agent_file: pickAgentFile,
+      pick_agent_file: async () => agentText(await pickFile()),
+      take_agent_file: async () => takeAgentFile(),
       persist: async () => Boolean(await navigator.storage?.persist?.()),
       keep_place: async (/** @type {{value: string}} */ { value }) => place(value),
       recall_place: async () => place(),
@@ -121,9 +122,23 @@ function pickFile() {
 
 const LONGEST_AGENT = 256 << 10; // bytes of a file that may hold an agent
 
-/** The text of a file that the person picks, "" of one that is too long to be an agent; null: none. */
-async function pickAgentFile() {
-  const file = await pickFile();
+/** @type {File | null} */
+let droppedAgent = null;
+
+/** A file dropped on the page that may hold an agent; the page of agents takes it. @param {File} file */
+export function keepAgentFile(file) {
+  droppedAgent = file;
+}
+
+/** What was dropped, once. */
+function takeAgentFile() {
+  const file = droppedAgent;
+  droppedAgent = null;
+  return agentText(file);
+}
+
+/** The text of a file, "" of one that is too long to be an agent. @param {File | null} file */
+async function agentText(file) {
   if (!file) return null;
   return { name: file.name, text: file.size > LONGEST_AGENT ? "" : await file.text() };
 }

@@ -100,9 +100,10 @@ class AgentsPage:
     # What is pressed, and what comes from outside
 
     async def _look(self) -> None:
-        """Takes the link that the address held, if it held one."""
+        """Takes the link that the address held, or the file that was dropped, if there is one."""
         if fragment := await self.app.bridge.call("take_link"):
             await self._open(fragment)
+        await self._show(self.share.dropped())
         await self._read()
 
     async def _open(self, address: str) -> None:

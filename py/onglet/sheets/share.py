@@ -80,7 +80,13 @@ class Share:
 
     async def picked(self) -> Thing | None:
         """What is in a file that the person picks, None if none was. Raises Refused."""
-        found = await self.app.bridge.call("pick_agent_file")
+        return self._read(await self.app.bridge.call("pick_agent_file"))
+
+    async def dropped(self) -> Thing | None:
+        """What is in a file that was dropped on the page, once. Raises Refused."""
+        return self._read(await self.app.bridge.call("take_agent_file"))
+
+    def _read(self, found: dict | None) -> Thing | None:
         if found is None:
             return None
         try:
