@@ -101,6 +101,14 @@ async def test_a_router_chooses_who_answers():
 
 
 @plays
+async def test_who_has_a_tool_for_a_question_is_chosen_by_rule():
+    router = next(flow for flow in gallery.flows("en") if flow.shape == ROUTER)
+    tab = await Running().begin(router, "Convert 26.2 miles to kilometers")
+    choices = tab.last["grammar"]["schema"]["properties"]["choice"]["enum"]
+    assert choices == ["Handy helper"] and tab.last["sampling"]["repeat_penalty"] == 1.0
+
+
+@plays
 async def test_it_stops_at_once_and_goes_on_from_there():
     tab = await Running().begin(made(SEQUENCE, 2))
     tab.task.cancel()

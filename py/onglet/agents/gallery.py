@@ -19,6 +19,7 @@ NAMES = {
             "Plots and programs",
             "Plots numbers, tables and formulas; runs Python safely.",
         ),
+        "page": ("Small pages", "Writes a small page in HTML, which is drawn for you."),
     },
     "fr": {
         "sentence": ("Une phrase", "Répond en une seule phrase courte (en anglais)."),
@@ -33,6 +34,7 @@ NAMES = {
             "Courbes et programmes",
             "Trace nombres, tableaux et formules ; exécute du Python à l’abri (anglais).",
         ),
+        "page": ("Petites pages", "Écrit une petite page en HTML, dessinée pour vous (anglais)."),
     },
 }
 COPYING = replace(BEST, repeat_penalty=1.0)  # what is copied repeats what was said
@@ -86,6 +88,12 @@ MADE = {
             "Make a histogram of 5, 5, 6, 7, 8, 8, 8, 9",
         ),
     },
+    "page": {
+        "instructions": "You write one small complete HTML page with a style. Answer with a "
+        "```html code block alone.",
+        "max_tokens": 256,
+        "openings": ("A birthday card for Anna",),
+    },
 }
 
 
@@ -122,22 +130,28 @@ PLAYED = {
     "critic": {"instructions": "You say what a text lacks, in one sentence.", "max_tokens": 64},
     "judge": {"instructions": "You choose the answer that is correct and clear."},
     "router": {"instructions": "Choose who shall answer."},
-    "summary": {"instructions": "Summarize the text in two short sentences.", "max_tokens": 128},
-    "title": {"instructions": "Give the text a title of at most six words.", "max_tokens": 24},
+    # the words that the embedded model was trained with
+    "summary": {
+        "instructions": "Provide a concise, objective summary of the input text in up to three "
+        "sentences, focusing on key actions and intentions without using second or third person "
+        "pronouns.",
+        "max_tokens": 128,
+    },
+    "title": {"instructions": "You write short titles.", "max_tokens": 24},
 }
 REVIEW = (
     ("writer", "{question}"),
     ("critic", "{1}\n\nName one thing that this text lacks."),
     ("writer", "{question}\n\nA first draft:\n{1}\n\nAdvice:\n{2}\n\nWrite the better text."),
 )
-DIGEST = (("summary", "{question}"), ("title", "{1}"))
+DIGEST = (("summary", "{question}"), ("title", "Write a short title for this text:\n{1}"))
 FLOWS = {
     "review": (SEQUENCE, REVIEW, ("Write three sentences about why bees matter.",)),
     "judge": (JUDGE, ("sentence", "child", "writer", "judge"), ("Why is the sky blue?",)),
     "router": (
         ROUTER,
-        ("router", "handy", "child", "feeling"),
-        ("Convert 26.2 miles to kilometers", "What is gravity?", "I hate this place."),
+        ("router", "handy", "child", "sentence"),
+        ("Convert 26.2 miles to kilometers", "What is gravity?", "What is the capital of France?"),
     ),
     "digest": (
         SEQUENCE,

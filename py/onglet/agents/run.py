@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from onglet.agents import single
+from onglet.agents import single, steps
 from onglet.agents.config import Agent
 from onglet.agents.flow import ANSWERS, JUDGE, QUESTION, ROUTER, SEQUENCE, Flow, Part
 from onglet.agents.single import Said
-from onglet.agents.tools import Notes
+from onglet.agents.tools import Notes, table
 from onglet.engine.client import Engine
 from onglet.engine.errors import Refused
 
@@ -115,16 +115,22 @@ class Run:
     # Choices: of a judge the number of an answer, of a router the name of an agent
 
     def _choices(self) -> list[str]:
+        """What can be chosen. A router that has agents whose tools can read the question by rule
+        chooses among these: a small model cannot tell who is to convert miles."""
         if self.flow.shape == JUDGE:
             return [str(number) for number in range(1, len(self.steps))]
-        return [part.agent.name for part in self.flow.parts[1:]]
+        agents = [part.agent for part in self.flow.parts[1:]]
+        able = [agent.name for agent in agents if can_read(agent, self.question)]
+        return able or [agent.name for agent in agents]
 
     def _chosen(self) -> int | None:
         """The step that was chosen, None in a flow without a choice."""
         if self.flow.chooser is None:
             return None
         choice = json.loads(self.steps[self.flow.chooser].answer)["choice"]
-        return self._choices().index(choice) + (self.flow.shape == ROUTER)
+        if self.flow.shape == JUDGE:
+            return int(choice) - 1
+        return [part.agent.name for part in self.flow.parts].index(choice, 1)
 
     def _examples(self) -> list[tuple[str, str]]:
         """A router sees of each agent which questions are for it."""
@@ -157,7 +163,15 @@ def choosing(agent: Agent, choices: list[str]) -> Agent:
         "properties": {"choice": {"enum": choices}},
         "required": ["choice"],
     }
-    return replace(agent, form=form, tools=(), max_tokens=CHOOSING)
+    return replace(agent, form=form, tools=(), max_tokens=CHOOSING, sampling=steps.CHOOSING)
+
+
+def can_read(agent: Agent, question: str) -> bool:
+    """Whether a tool of an agent finds in a question, by rule, what it is to be called with."""
+    given = single.hands(agent, question)
+    plain, _ = table.taken_out(question)
+    readings = (tool.readings(plain, given.here) for tool in given.tools) if given else ()
+    return any(readings)
 
 
 def told_of(agent: Agent, parts: tuple[Part, ...]) -> Agent:
