@@ -32,6 +32,7 @@ from onglet.engine.errors import Refused
 from onglet.engine.messages import Tokens
 from onglet.model import Model
 from onglet.sandbox.programs import Sandbox
+from onglet.vault import archive
 from onglet.vault.keeper import Keeper
 from onglet.vault.notes import Notes
 
@@ -207,6 +208,12 @@ class Session:
         self._tell("turns")
         if history := self.keeper.history:
             self._beside(history.show(self.conversation.id, self.conversation.shown))
+
+    def rows(self) -> dict[str, list[list]]:
+        """The conversation on screen as archive.py has it."""
+        shown = self.conversation
+        turns = [turn.to_row(shown.id) for turn in shown.tree.values()]
+        return archive.rows_of_one(shown.to_row(), turns)
 
     async def _save(self, conversation: Conversation, turn: Turn) -> None:
         await self.keeper.save(conversation.to_row(), turn.to_row(conversation.id))

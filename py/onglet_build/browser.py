@@ -7,6 +7,7 @@ here instead of leaving it; `Watch` counts the tries.
 
 import contextlib
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,3 +125,13 @@ class Watch:
         if message.type == "error":
             policy = "Content Security Policy" in message.text
             (self.violations if policy else self.errors).append(message.text)
+
+
+def memory_of_pages(browser) -> int:
+    """Bytes that a Chromium's pages have to themselves or share, in proportion. Linux only."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    pages = [Path(f"/proc/{one['id']}") for one in processes if one["type"] == "renderer"]
+    told = [(page / "smaps_rollup").read_text() for page in pages if page.exists()]
+    return sum(int(re.search(r"^Pss: +(\d+)", one, re.M)[1]) << 10 for one in told)

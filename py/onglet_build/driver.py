@@ -28,13 +28,14 @@ POLL_SECONDS = 0.1  # what asks more often slows the answer that it waits for
 # was there already may be told of late: it is not the one that is being opened.
 LISTEN = """() => {
   const first = !window.heard
-  window.heard = {text: '', end: null, opened: null, known: onglet.loaded?.card.sha256}
+  const which = loaded => loaded && JSON.stringify(loaded.card)
+  window.heard = {text: '', end: null, opened: null, known: which(onglet.loaded)}
   if (!first) return
   onglet.on('tokens', message => { heard.text += message.text })
   onglet.on('done', message => { heard.end = message })
   onglet.on('failed', message => { heard.end = message; heard.opened ??= message })
   onglet.on('loaded', message => {
-    if (message.card.sha256 !== heard.known) heard.opened ??= message
+    if (which(message) !== heard.known) heard.opened ??= message
   })
 }"""
 WINDOW = """() => JSON.parse(JSON.stringify({timeline: onglet.timeline, facts: onglet.facts,

@@ -5,12 +5,12 @@ a wrong byte is found."""
 import hashlib
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
 
 from onglet_build import vendor
+from onglet_build.browser import memory_of_pages
 from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 from onglet_build.tiny_model import VARIANTS
@@ -244,16 +244,6 @@ def check_memory(app, browser) -> None:
         app.press("model.site")
     assert left[-1] <= 1.1 * left[0]
     app.page.locator("[data-key=unload]").wait_for()
-
-
-def memory_of_pages(browser) -> int:
-    """Bytes that the browser's pages have to themselves or share, in proportion."""
-    session = browser.new_browser_cdp_session()
-    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-    session.detach()
-    pages = [Path(f"/proc/{one['id']}") for one in processes if one["type"] == "renderer"]
-    told = [(page / "smaps_rollup").read_text() for page in pages if page.exists()]
-    return sum(int(re.search(r"^Pss: +(\d+)", one, re.M)[1]) << 10 for one in told)
 
 
 # A real handle to a real file, which a headless browser's dialog cannot give.

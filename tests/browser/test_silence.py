@@ -77,9 +77,10 @@ FORBIDDEN_ACTS = [  # what the policy says of it, and the act
 ]
 
 
-def test_forbidden_acts_violate_the_policy(open_app, server, watch):
+def test_forbidden_acts_violate_the_policy_in_page_and_workers(open_app, server, watch):
     """The other half of '0 violations': the policy is there, and violations are seen."""
-    page = open_app(server).wait_live().page
+    app = open_app(server).wait_live()
+    page = app.page
     watch.provoked = True
     for directive, act in FORBIDDEN_ACTS:
         page.evaluate("() => { policyViolations.length = 0 }")
@@ -87,12 +88,9 @@ def test_forbidden_acts_violate_the_policy(open_app, server, watch):
         assert said in ("blocked", "said by an event"), act
         seen = "name => policyViolations.some(told => told.startsWith(`${name} blocked`))"
         page.wait_for_function(seen, arg=directive)
-    assert not [path for _, path, _ in server.log if "secret" in path]
-
-
-def test_workers_are_under_the_policy_too(open_app, server, watch):
-    app = open_app(server).wait_live()
-    watch.provoked = True
+    assert page.evaluate("() => typeof RTCPeerConnection") == "undefined"  # no policy closes it
+    wait_for_reports(server, len(FORBIDDEN_ACTS))
+    server.posted.clear()
     for name in ("app/worker.js", "engine/worker.js"):
         worker = next(worker for worker in app.page.workers if worker.url.endswith(name))
         act = f"() => fetch({json.dumps(FORBIDDEN)}).then(() => 'sent', () => 'blocked')"
@@ -100,6 +98,7 @@ def test_workers_are_under_the_policy_too(open_app, server, watch):
         assert worker.evaluate(EVAL) == "blocked"
     reports = wait_for_reports(server, 4)
     assert all(report["disposition"] == "report" for report in reports)
+    assert not [path for _, path, _ in server.log if "secret" in path]
 
 
 def wait_for_reports(server, count: int) -> list[dict]:
@@ -109,8 +108,3 @@ def wait_for_reports(server, count: int) -> list[dict]:
         time.sleep(0.05)
     assert len(server.posted) >= count
     return [json.loads(body)["csp-report"] for _, body in server.posted]
-
-
-def test_the_page_has_no_peer_connections(app_page):
-    """The one way out that no policy closes (facts/browser.md section 2) is taken away."""
-    assert app_page.page.evaluate("() => typeof RTCPeerConnection") == "undefined"

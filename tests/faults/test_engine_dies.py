@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from onglet.words import TABLES
-from onglet_build.driver import AskFailed
+from onglet_build.driver import App, AskFailed
 from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 
@@ -33,8 +33,6 @@ KILL_ENGINE = """() => startedWorkers.filter(({ url }) => url.endsWith('engine/w
 
 @pytest.fixture
 def app(new_context, server):
-    from onglet_build.driver import App
-
     context = new_context(server)
     context.add_init_script(KEEP_WORKERS)
     return App(context.new_page(), server.url).open().wait_live().wait_model()
@@ -48,13 +46,29 @@ def sentence(code: str) -> str:
     return TABLES["en"][f"error.{code}"].split("{")[0].strip()
 
 
-def test_engine_worker_killed_while_answering(app):
-    """At random tokens. Of four deaths in a minute it would not come back: a new visit before."""
+def test_a_worker_is_killed_while_answering_and_while_resting(app, watch):
+    """One after the other in one page, which comes back each time."""
+    engine_killed_while_answering(app)
+    visit_again(app)
+    engine_killed_while_resting(app)
+    kernel_worker_killed_while_answering(app)
+    watch.errors = [error for error in watch.errors if error != "null"]  # of the killing itself
+    visit_again(app)
+    the_interface_stops_and_comes_back_with_what_was_being_written(app)
+
+
+def visit_again(app) -> None:
+    """Of four deaths in a minute the engine would not come back."""
+    app.page.reload()
+    app.wait_live().wait_model()
+
+
+def engine_killed_while_answering(app) -> None:
+    """At random tokens."""
     chance = random.Random(9)
     for number in range(KILLS):
         if number and number % 2 == 0:
-            app.page.reload()
-            app.wait_live().wait_model()
+            visit_again(app)
         app.send(LONG)
         letters = chance.randrange(1, 400)
         app.page.wait_for_function("letters => heard.text.length > letters", arg=letters)
@@ -65,7 +79,9 @@ def test_engine_worker_killed_while_answering(app):
         app.page.locator("[data-key=new]").click()
 
 
-def test_the_interface_stops_and_comes_back_with_what_was_being_written(app):
+def the_interface_stops_and_comes_back_with_what_was_being_written(app) -> None:
+    app.page.locator(".turn.question").first.wait_for()
+    app.page.locator("[data-key=new]").click()
     app.ask(QUESTION)
     app.page.locator("#question").fill("half a quest")
     app.page.evaluate(KILL_ENGINE.replace("engine/worker.js", "app/worker.js"))
@@ -78,14 +94,14 @@ def test_the_interface_stops_and_comes_back_with_what_was_being_written(app):
     assert "onglet.draft" not in app.page.evaluate("() => Object.keys(sessionStorage)")
 
 
-def test_engine_worker_killed_while_resting(app):
+def engine_killed_while_resting(app) -> None:
     assert "Paris" in app.ask(QUESTION).text
     app.page.evaluate(KILL_ENGINE)
     app.page.get_by_text(TABLES["en"]["notice.engine_back"]).wait_for()
     assert "Paris" in app.ask(QUESTION).text
 
 
-def test_kernel_worker_killed_while_answering(app, watch):
+def kernel_worker_killed_while_answering(app) -> None:
     workers = NestedWorkers(app.page)
     app.page.wait_for_timeout(300)
     app.send(LONG)
@@ -93,7 +109,6 @@ def test_kernel_worker_killed_while_answering(app, watch):
     workers.kill("kernel_worker.js")
     assert app.wait_problem().startswith(sentence("engine_died"))
     assert "Paris" in app.ask(QUESTION).text
-    watch.errors = [error for error in watch.errors if error != "null"]  # of the killing itself
 
 
 class NestedWorkers:
@@ -138,38 +153,33 @@ def slow_server(site):
         yield running
 
 
-def test_load_cancelled_and_begun_again(open_app, slow_server):
+def test_load_cancelled_and_begun_again_answers_the_question_that_waits(open_app, slow_server):
     app = open_app(slow_server).wait_live()
     app.page.locator("[data-key=model]").click()
     app.press("model.cancel")
     app.page.get_by_text(TABLES["en"]["model.cancelled"]).first.wait_for()
-    slow_server.delay = 0
-    app.page.keyboard.press("Escape")
-    app.press("model.load")
-    app.wait_model()
-    assert "Paris" in app.ask(QUESTION).text
-
-
-def test_question_without_a_model_waits_for_one(open_app, slow_server):
-    app = open_app(slow_server).wait_live()
-    app.page.locator("[data-key=model]").click()
-    app.press("model.cancel")
     app.page.keyboard.press("Escape")
     with pytest.raises(AskFailed, match="No model is loaded"):
         app.ask(QUESTION)
+    slow_server.delay = 0
+    app.press("model.load")
+    app.wait_model()
+    app.page.wait_for_function("() => heard.end?.kind === 'done'")
+    assert "Paris" in app.answers_on_screen()[-1]
 
 
 @pytest.fixture
 def with_fault(site, tmp_path):
-    """with_fault(file, old, new) -> the site with one line of its engine changed."""
+    """with_fault((file, old, new)...) -> the site with some lines of its engine changed."""
     opened = contextlib.ExitStack()
 
-    def serve(name: str, old: str, new: str) -> Loopback:
+    def serve(*changes: tuple[str, str, str]) -> Loopback:
         (engine,) = site.glob("a/*/engine")
         shutil.copytree(engine, tmp_path / "engine")
-        text = (tmp_path / "engine" / name).read_text()
-        assert text.count(old) == 1
-        (tmp_path / "engine" / name).write_text(text.replace(old, new))
+        for name, old, new in changes:
+            text = (tmp_path / "engine" / name).read_text()
+            assert text.count(old) == 1
+            (tmp_path / "engine" / name).write_text(text.replace(old, new))
         folder = f"/{engine.relative_to(site).as_posix()}/"
         folders = {folder: tmp_path / "engine", "/": site}
         return opened.enter_context(Loopback(folders, headers=HEADERS))
@@ -178,36 +188,27 @@ def with_fault(site, tmp_path):
         yield serve
 
 
-def test_too_little_memory_gives_a_shorter_context(new_context, site, with_fault):
-    """The browser refuses the memory, as browsers do: with a RangeError."""
+def test_too_little_memory_and_a_trapped_kernel_leave_a_smaller_engine(
+    new_context, site, with_fault
+):
+    """The browser refuses the memory, as browsers do: with a RangeError. After some steps on
+    several threads the program is given more tokens than it has room for."""
     (prepared,) = site.glob("models/*/prepared.json")
     wanted = json.loads(prepared.read_text())["program"]["memory_bytes"]
-    line = "return new WebAssembly.Memory("
+    memory = "return new WebAssembly.Memory("
     refusal = f"if (bytes > {wanted - (40 << 20)}) throw new RangeError('planted'); "
-    app = open_fault(new_context, with_fault("pool.js", line, refusal + line))
-    app.wait_live().wait_model()
-    app.expect("notice.smaller")
-    assert app.window()["loaded"]["context"] == 2048
-    assert "Paris" in app.ask(QUESTION).text
-
-
-def test_a_trapped_kernel_comes_back_on_one_thread(new_context, with_fault):
-    """After some steps on several threads the program is given more tokens than it has room for."""
     line = "this.words[fields.count / 4] = tokens.length;"
     trap = "globalThis.steps = (globalThis.steps ?? 0) + 1; if (this.threads > 1 && steps > 60) "
     fault = line + trap + "this.words[fields.count / 4] = 1 << 20;"
-    app = open_fault(new_context, with_fault("kernels.js", line, fault))
-    app.wait_live().wait_model()
+    host = with_fault(("pool.js", memory, refusal + memory), ("kernels.js", line, fault))
+    app = App(new_context(host).new_page(), host.origin + "/").open().wait_live().wait_model()
+    app.expect("notice.smaller")
+    assert app.window()["loaded"]["context"] == 2048
     assert app.window()["loaded"]["threads"] > 1
+    assert "Paris" in app.ask(QUESTION).text
     with pytest.raises(AskFailed, match=sentence("kernel_trap")):
         app.ask(LONG)
     assert app.answers_on_screen()[-1], "what was written before is kept"
     app.expect("notice.engine_back")
     app.page.wait_for_function("() => onglet.loaded.threads === 1")
     assert "Paris" in app.ask(QUESTION).text
-
-
-def open_fault(new_context, host: Loopback):
-    from onglet_build.driver import App
-
-    return App(new_context(host).new_page(), host.origin + "/").open()

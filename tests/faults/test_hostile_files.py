@@ -3,8 +3,6 @@ that was there goes on answering."""
 
 from pathlib import Path
 
-import pytest
-
 from onglet.words import TABLES
 from onglet_build import tiny_model, vendor
 from onglet_build.driver import App
@@ -60,7 +58,7 @@ def test_a_device_with_too_little_memory_refuses_a_file_before_it_is_read(new_co
     assert "Paris" in app.ask(QUESTION).text
 
 
-def test_each_bad_file_gets_its_sentence(app_page, tmp_path):
+def test_each_bad_file_and_question_gets_its_sentence_and_good_ones_answers(app_page, tmp_path):
     """In one page, one after the other, as somebody tries whose downloads keep failing."""
     for write, code in FILES.items():
         path = tmp_path / f"{write.__name__}.gguf"
@@ -68,22 +66,14 @@ def test_each_bad_file_gets_its_sentence(app_page, tmp_path):
         assert app_page.choose_model(path).get("code") == code, write.__name__
         app_page.expect(f"error.{code}")
         app_page.page.keyboard.press("Escape")
-    assert "Paris" in app_page.ask(QUESTION).text
-
-
-@pytest.mark.parametrize("variant", ["F32", "Q4_0"])
-def test_a_good_file_answers(app_page, tmp_path, variant):
-    """The same way, with a file that is fine: the refusals above are not the only answer it has."""
-    path = tmp_path / "tiny.gguf"
-    tiny_model.write(path, tiny_model.VARIANTS[variant])
-    app_page.open_model(path)
-    assert app_page.window()["loaded"]["card"]["file_bytes"] == path.stat().st_size
-    assert app_page.ask("hello").done["answer_tokens"] > 0
-
-
-def test_over_long_question(app_page):
-    """More than the context holds: refused with a sentence; the next question is answered."""
-    app_page.send("word " * 12_000)
+    app_page.send("word " * 12_000)  # more than the context holds
     assert app_page.wait_problem().startswith(sentence("prompt_too_long"))
     app_page.press("chat.new")
     assert "Paris" in app_page.ask(QUESTION).text
+    for variant in ("F32", "Q4_0"):
+        path = tmp_path / f"tiny-{variant}.gguf"
+        tiny_model.write(path, tiny_model.VARIANTS[variant])
+        app_page.open_model(path)
+        assert app_page.window()["loaded"]["card"]["file_bytes"] == path.stat().st_size
+        app_page.press("chat.new")
+        assert app_page.ask("hello").done["answer_tokens"] > 0

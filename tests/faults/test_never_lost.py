@@ -20,8 +20,6 @@ from onglet.vault.store import answered, bound
 from onglet.words import TABLES
 from onglet_build.driver import App
 
-pytestmark = pytest.mark.service_worker
-
 PARIS = "What is the capital of France?"
 LONG = "Write a long story about a lighthouse keeper and the sea."
 FULL = bool(os.environ.get("ONGLET_FULL"))
@@ -219,6 +217,54 @@ def test_a_lost_key_is_told_and_the_recovery_code_opens(open_store):
     assert page.evaluate("() => read('SELECT count(*) FROM said')") == [[0]]
 
 
+def clear(page, server, kinds: str = "all") -> None:
+    """Deletes what the site keeps, as the settings of the browser do."""
+    which = {"origin": server.origin, "storageTypes": kinds}
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", which)
+
+
+def test_what_is_deleted_under_open_tabs_is_noticed(open_store, new_context, server):
+    context = new_context(server)
+    pages = [open_store(context)[0] for _ in range(2)]
+    pages[0].evaluate("() => write(['CREATE TABLE said (text TEXT)'])")
+    clear(pages[0], server)
+    for page in pages[::-1]:
+        lost = page.evaluate("() => write(['INSERT INTO said VALUES (1)'])")
+        assert lost["error"]["code"] == "store_gone"
+    for page in pages:
+        page.wait_for_function("() => states.at(-1).phase === 'gone'")
+    for page in pages:
+        page.close()
+    page, state = open_store(context)
+    assert state["phase"] == "ready"
+    page.evaluate("() => write(['CREATE TABLE said (text TEXT)'])")
+    clear(page, server, "indexeddb")  # the key alone: a tab that knows it puts it back
+    assert page.evaluate("() => host.ask({ kind: 'look' })") == {"value": None}
+    page.close()
+    page, state = open_store(context)
+    assert state["phase"] == "ready"
+    assert page.evaluate("() => read('SELECT count(*) FROM said')") == [[0]]
+
+
+def test_data_deleted_under_the_page_leaves_what_is_on_the_screen(new_context, server):
+    app = App(new_context(server).new_page(), server.url).open().wait_live().wait_model()
+    app.ask(PARIS)
+    clear(app.page, server)
+    app.expect("notice.gone")
+    assert "Paris" in app.ask(f"{PARIS} Again.").text, "it goes on"
+    app.press("data.title")
+    with app.page.expect_download() as download:
+        app.press("data.as_markdown")
+    saved = download.value.path().read_text("utf-8")
+    assert f"> {PARIS}\n\n{app.answers_on_screen()[0]}" in saved
+    assert f"> {PARIS} Again." in saved
+    app.page.reload()  # an empty store begins, and keeps
+    app.wait_live().wait_model().ask("Name three colours.")
+    app.page.reload()
+    app.page.locator(".turn.question").get_by_text("Name three colours.").wait_for()
+    assert len(app.answers_on_screen()) == 1
+
+
 # How file systems of browsers behave when the disk is full.
 FULL_DISK = {
     "throws": "throw new DOMException('full', 'QuotaExceededError')",
@@ -311,9 +357,27 @@ def test_an_exported_file_brings_every_conversation_to_another_browser(open_stor
     other, _ = open_store()
     second = PageStore(other)
     now(migrate(second))
-    opened = other.evaluate(UNSEAL, [sealed, PASSPHRASE])
+    opened = other.evaluate(UNSEALED, [sealed, PASSPHRASE])["value"]
     assert now(archive.merge(second, opened)) == TALKS
     assert json.loads(now(archive.dump(second)))["rows"] == rows
+    refuses_damaged_files(second, base64.b64decode(sealed))
+
+
+def refuses_damaged_files(store: PageStore, whole: bytes) -> None:
+    damaged = {
+        whole[:-9]: "damaged_file",
+        whole[:-50] + bytes([whole[-50] ^ 1]) + whole[-49:]: "damaged_file",
+        whole[:30].replace(b"{", b"[") + whole[30:]: "damaged_file",
+        whole[:20]: "damaged_file",
+        b"PK\x03\x04" + whole: "not_onglet_file",
+        whole.replace(b'"format":1', b'"format":2', 1): "newer_file",
+        whole.replace(b'"iterations":3', b'"iterations":1', 1): "vault_tampered",
+        whole.replace(b'"memory":65536', b'"memory":99999999', 1): "damaged_file",
+        whole.replace(b'"memory":65536', b'"memory":20000', 1): "wrong_passphrase",
+    }
+    for file, code in damaged.items():
+        words = base64.b64encode(file).decode()
+        assert store.page.evaluate(UNSEALED, [words, PASSPHRASE])["error"]["code"] == code
 
 
 PASSPHRASE = "correct horse battery"
@@ -321,9 +385,9 @@ SEAL = """async ([text, passphrase]) => {
   const { value } = await host.ask({ kind: 'seal', text, passphrase })
   return new Uint8Array(await value.arrayBuffer()).toBase64()
 }"""
-UNSEAL = """async ([sealed, passphrase]) => {
+UNSEALED = """([sealed, passphrase]) => {
   const file = new File([Uint8Array.fromBase64(sealed)], 'all.onglet')
-  return (await host.ask({ kind: 'unseal', file, passphrase })).value
+  return host.ask({ kind: 'unseal', file, passphrase })
 }"""
 # Every byte that the origin keeps in files and in its databases, as base64.
 KEPT = """async () => {
@@ -368,6 +432,7 @@ def test_of_fifty_sentences_nothing_can_be_read_on_the_disk(open_store):
     assert rows == [[40]]
 
 
+@pytest.mark.service_worker
 @pytest.mark.parametrize("megabytes", QUOTAS)
 def test_with_little_room_the_page_answers_and_chats_are_kept_or_it_says_so(
     new_context, server, watch, megabytes
@@ -425,8 +490,9 @@ def test_a_tab_killed_while_it_answers_comes_back(browser, new_context, server):
     chance = random.Random(5)
     context = new_context(server)
     context.new_page()  # waits with us
+    app = App(context.new_page(), server.url).open().wait_live()
     for number in range(KILLS):
-        app = App(context.new_page(), server.url).open().wait_live().wait_model()
+        app.wait_model()
         app.page.keyboard.press("Alt+KeyN")
         question = f"{PARIS if number % 4 == 3 else LONG} This is number {number}."
         app.page.evaluate(STAMP)
@@ -446,13 +512,13 @@ def test_a_tab_killed_while_it_answers_comes_back(browser, new_context, server):
         app.page.locator(".row .open").first.click()
         app.page.locator(".turn.question").get_by_text(f"number {number}.").wait_for()
         app.page.locator(".turn.answer").last.wait_for()
+        app.page.keyboard.press("Escape")
         for _ in range(100):  # until it is drawn
             kept = letters(" ".join(app.answers_on_screen()[-1:]))
             if kept.startswith(letters(sure)):
                 break
             app.page.wait_for_timeout(50)
         assert kept.startswith(letters(sure)), (number, kept, sure)
-        app.page.close()
 
 
 NO_FILES = """StorageManager.prototype.getDirectory =

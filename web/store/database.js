@@ -6,6 +6,7 @@ import sqlite3InitModule from "../vendor/sqlite/sqlite3.mjs";
 import { Failure } from "../files/failure.js";
 
 const POOL = "onglet";
+const FOLDER = "onglet-store";
 const CAPACITY = 8; // files of the pool: two databases with their journals, and what temporary ones need
 const TRIES = 40; // a worker that just died may hold its files for a moment
 const PAUSE = 50; // milliseconds
@@ -28,7 +29,7 @@ function sqlite() {
 async function files() {
   const sqlite3 = await sqlite();
   pool ??= (async () => {
-    const options = { name: POOL, directory: "onglet-store", initialCapacity: CAPACITY, verbosity: 0 };
+    const options = { name: POOL, directory: FOLDER, initialCapacity: CAPACITY, verbosity: 0 };
     for (let tried = 1; ; tried++) {
       try {
         const found = await sqlite3.installOpfsSAHPoolVfs({ ...options, forceReinitIfPreviouslyFailed: true });
@@ -54,6 +55,16 @@ export async function canKeepFiles() {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Whether the files still have names: an open one can be written when nobody will find it again. */
+export async function filesAreThere() {
+  try {
+    await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER);
+    return true;
+  } catch (error) {
+    return /** @type {any} */ (error).name !== "NotFoundError";
   }
 }
 

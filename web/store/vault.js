@@ -4,19 +4,21 @@
  * is one step. Knows nothing of tabs.
  */
 import { Failure } from "../files/failure.js";
-import { bytesOf, canKeepFiles, Database, fileNames, remove, removeAll } from "./database.js";
+import { bytesOf, canKeepFiles, Database, fileNames, filesAreThere, remove, removeAll } from "./database.js";
 import { readHeader, removeHeader, writeHeader } from "./header.js";
 import * as keys from "./keys.js";
 import { rescue } from "./rescue.js";
 
 const FORMAT = 1;
 const ENDING = ".db"; // its journal ends otherwise
+const KEEPING = new Set(["ready", "locked", "damaged"]);
+/** @type {Record<string, string>} */ const REFUSED = { locked: "store_locked", gone: "store_gone" };
 
 /** @typedef {import("./header.js").Header} Header */
 
 export class Vault {
   constructor() {
-    /** "ready", "locked" (passphrase wanted), "key_lost" (file without header), "damaged", "newer" */
+    /** "ready", "locked" (passphrase wanted), "key_lost" (file without header), "damaged", "newer", "gone" (deleted under the open page) */
     this.phase = "starting";
     this.durable = false; // whether it outlives this tab
     /** @type {Database | null} */ this.database = null;
@@ -173,6 +175,21 @@ export class Vault {
     await this.#removeOthers();
   }
 
+  /** Throws Failure `store_gone` when the browser has deleted what this site keeps, here too. */
+  async confirm() {
+    if (!this.header || !KEEPING.has(this.phase) || (await filesAreThere())) return;
+    this.phase = "gone";
+    this.database?.close();
+    this.database = this.key = null;
+    throw new Failure("store_gone");
+  }
+
+  /** Looks whether all is there; a header that was deleted alone is written again. */
+  async look() {
+    await this.confirm();
+    if (this.header && KEEPING.has(this.phase) && !(await readHeader())) await writeHeader(this.header);
+  }
+
   /** Deletes every file and key, and begins anew. */
   async wipe() {
     this.database?.close();
@@ -202,7 +219,7 @@ export class Vault {
   }
 
   #database() {
-    if (!this.database || this.phase !== "ready") throw new Failure(this.phase === "locked" ? "store_locked" : "store_damaged");
+    if (!this.database || this.phase !== "ready") throw new Failure(REFUSED[this.phase] ?? "store_damaged");
     return this.database;
   }
 

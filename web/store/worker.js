@@ -10,6 +10,7 @@ import { Vault } from "./vault.js";
 
 const LOCK = "onglet-store";
 const CHANNEL = "onglet-store";
+const LOOKS = 5000; // milliseconds between two looks whether all is still there
 
 const vault = new Vault();
 const me = crypto.randomUUID?.() ?? String(Math.random());
@@ -55,6 +56,7 @@ function begin() {
   leading = true;
   announce();
   for (const request of waiting.values()) serve(request, (answer) => settle(answer));
+  setInterval(() => serve({ request: { kind: "look" } }, () => {}), LOOKS);
 }
 
 /** @param {any} request with `id`, `kind`-specific fields in `request` */
@@ -88,10 +90,15 @@ function serve(request, reply) {
 const ACTS = {
   state: () => vault.state,
   read: ({ statements }) => vault.run(statements, null),
-  write: ({ statements }, id) => {
-    vault.run(statements, id);
+  write: async ({ statements }, id) => {
+    try {
+      vault.run(statements, id);
+    } finally {
+      await vault.confirm();
+    }
     changed();
   },
+  look: () => vault.look(),
   lock: () => turned(vault.lock()),
   unlock: async ({ passphrase }) => turned(await vault.unlock(passphrase)),
   protect: async ({ passphrase, current }) => turned(await vault.protect(passphrase, current)),

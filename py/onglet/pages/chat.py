@@ -79,7 +79,8 @@ NOTICES = {
     "other_tabs": Notice("notice.other_tabs"),
     "problem": Notice("error.title", "problem", action="model.load"),
     "memory": Notice("notice.memory", "warning", action="data.title"),
-    "no_store": Notice("notice.no_store", "warning"),
+    "no_store": Notice("notice.no_store", "warning", action="data.title"),
+    "gone": Notice("notice.gone", "problem", action="data.title"),
     "unreadable": Notice("notice.unreadable", "problem", action="data.title"),
     "not_saved": Notice("error.title", "problem", action="data.title"),
     "export": Notice("notice.export", action="data.title"),
@@ -250,9 +251,11 @@ class ChatPage:
             "memory": state["phase"] == "ready" and not state["durable"],
             "no_store": state["phase"] in ("none", "broken"),
             "unreadable": state["phase"] in UNREADABLE,
+            "gone": state["phase"] == "gone",
         }
         for name, true in told.items():
             self.notice(name) if true else self._forget(name)
+        self._saving_changed()
         self._draw_locked()
         if self.session.keeper.history and state["durable"]:
             self.app.run(self._remind())
@@ -268,7 +271,10 @@ class ChatPage:
             self.notice("export")
 
     def _saving_changed(self) -> None:
-        self.notice("not_saved") if self.session.keeper.problem else self._forget("not_saved")
+        """Why the last change was not kept; where nothing can be, another notice says so."""
+        keeper = self.session.keeper
+        fails = keeper.problem and keeper.history
+        self.notice("not_saved") if fails else self._forget("not_saved")
 
     def _draw_locked(self) -> None:
         if not self.session.keeper.locked:

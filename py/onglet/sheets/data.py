@@ -18,9 +18,11 @@ PHASES = {  # what the store says of itself -> its sentence
     "locked": "data.is_locked",
     "key_lost": "error.key_lost",
     "damaged": "error.store_damaged",
+    "gone": "notice.gone",
     "newer": "error.newer_store",
 }
 RECOVERABLE = ("locked", "key_lost")
+WRITTEN = {"json": archive.as_json, "md": archive.as_markdown}
 
 
 class DataSheet(SideSheet):
@@ -123,7 +125,9 @@ class DataSheet(SideSheet):
             sections += self._rest()
         elif self.keeper.state["phase"] in RECOVERABLE:
             sections += self._recovery()
-        if self.keeper.state["phase"] not in ("starting", "none", "broken"):
+        if self.keeper.state["phase"] not in ("starting", "ready", "locked"):
+            sections += self._screen()
+        if self.keeper.state["phase"] not in ("starting", "none", "broken", "gone"):
             sections += self._deletion()
         if sections != self.sheet.sections:
             self.sheet.sections = sections
@@ -264,6 +268,13 @@ class DataSheet(SideSheet):
             return [*sections, go_on]
         return [*sections, text("data.rebuild_hint", "muted"), buttons(rebuild="data.rebuild")]
 
+    def _screen(self) -> list[dict]:
+        """What is on the screen, and is kept nowhere."""
+        if not self.session.conversation.tree:
+            return []
+        save = buttons(as_markdown="data.as_markdown", as_json="data.as_json")
+        return [title("data.screen"), text("data.screen_hint", "muted"), save]
+
     def _deletion(self) -> list[dict]:
         if self.asking == "wipe_ask":
             return [
@@ -321,7 +332,7 @@ class DataSheet(SideSheet):
         self.rescued = await self.keeper.look_for_the_rest()
 
     async def _save_rescued(self) -> None:
-        self._save(f"onglet-{day()}.json", archive.readable(self.rescued.lists()))
+        self._save(f"onglet-{day()}.json", archive.as_json(self.rescued.lists()))
 
     async def _rebuild(self, passphrase: str | None) -> None:
         await self.keeper.go_on_with(self.rescued, passphrase)
@@ -337,8 +348,10 @@ class DataSheet(SideSheet):
         return say("data.imported", count=count)
 
     async def _readable(self, kind: str) -> None:
-        make = archive.as_json if kind == "json" else archive.as_markdown
-        self._save(f"onglet-{day()}.{kind}", await make(self.keeper.store))
+        """All that is kept; where nothing is, what is on the screen."""
+        kept = self.keeper.history
+        rows = await archive.rows_of(self.keeper.store) if kept else self.session.rows()
+        self._save(f"onglet-{day()}.{kind}", WRITTEN[kind](rows))
 
     def _save(self, name: str, words: str) -> None:
         self.app.run(self.app.bridge.call("save_text", name=name, text=words))

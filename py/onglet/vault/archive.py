@@ -204,21 +204,28 @@ def inserting(table: str, names: Sequence[str], rows: list[list], clash: str) ->
     return found
 
 
-async def as_json(store: Store) -> str:
-    """Everything for people and programs, readable: conversations with their turns as trees."""
-    return readable(json.loads(await dump(store))["rows"])
+async def rows_of(store: Store) -> dict[str, list[list]]:
+    """All rows by table."""
+    return json.loads(await dump(store))["rows"]
 
 
-def readable(rows: dict[str, list[list]]) -> str:
-    """The conversations in rows by table, as JSON."""
+def rows_of_one(conversation: dict[str, Any], turns: list[dict]) -> dict[str, list[list]]:
+    """The rows of a conversation that may be kept nowhere, by table."""
+    about = [conversation.get(name) for name in TABLES["conversation"]]
+    said = [[turn[name] for name in TABLES["turn"]] for turn in turns]
+    return {table: [] for table in TABLES} | {"conversation": [about], "turn": said}
+
+
+def as_json(rows: dict[str, list[list]]) -> str:
+    """The conversations for people and programs: with their turns as trees."""
     whole = {"kind": "onglet-readable", "conversations": conversations(rows)}
     return json.dumps(whole, ensure_ascii=False, indent=2)
 
 
-async def as_markdown(store: Store) -> str:
-    """Everything as one text: the branch that is shown of each conversation."""
+def as_markdown(rows: dict[str, list[list]]) -> str:
+    """The conversations as one text: the branch that is shown of each."""
     parts = []
-    for each in conversations(json.loads(await dump(store))["rows"]):
+    for each in conversations(rows):
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each["created"]))
         parts.append(f"# {each['title']}\n\n*{day}*\n")
         for turn in branch(each):

@@ -16,7 +16,7 @@ Statement = Sequence[Any]  # SQL text, then what is bound to its question marks
 
 
 class Store(Protocol):
-    """Raises Refused: store_locked, store_damaged, storage_full."""
+    """Raises Refused: store_locked, store_damaged, store_gone, storage_full."""
 
     async def read(self, *statements: Statement) -> list[list[Row]]:
         """Returns the rows of each statement, all of one moment."""
