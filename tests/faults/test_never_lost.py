@@ -31,6 +31,7 @@ CLOSES = 100 if FULL else 8
 TALKS = 1000 if FULL else 150
 QUOTAS = (2, 5, 10, 20, 40, 80, 105, 120, 150, 200) if FULL else (105,)  # MB
 CLOSE_AFTER = 7  # milliseconds: inside the first writes
+NO_APP = "export const wishes = new URLSearchParams()"  # what the store's modules take from there
 # The store alone: the site's own modules without the app.
 STORE = """async (worker) => {
   const code = JSON.parse(document.getElementById('site').textContent).code
@@ -63,7 +64,7 @@ def open_store(new_context, server):
     def opened(context=None):
         context = context or new_context(server)
         page = context.new_page()
-        empty = {"body": "", "content_type": "text/javascript"}
+        empty = {"body": NO_APP, "content_type": "text/javascript"}
         for script in ("**/boot.js", "**/app/start.js"):
             page.route(script, lambda route: route.fulfill(**empty))
         page.goto(server.url)
