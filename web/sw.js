@@ -30,8 +30,8 @@ const DOWNLOAD_POLICY = "@download_policy@";
 /** @type {Map<string, Set<string>>} */
 const letThrough = new Map();
 const COMPLETE = new URL("complete", SCOPE).href;
-/** The groups of the files that are fetched when they are first needed. */
-const LATER = ["workshop", "sandbox", "figures"];
+/** The groups of the files that are fetched when they are first needed, or only read by people. */
+const LATER = ["workshop", "sandbox", "figures", "source"];
 /** While a cache of this name exists nothing leaves this device; it ends with the last tab. */
 const SEAL = `onglet-seal ${SCOPE.pathname}`;
 

@@ -63,7 +63,7 @@ def build() -> Path:
 
 def run_steps() -> Parts:
     with timed("vendor"):
-        vendor.fetch(vendor.packages("site", "python", "workshop"))
+        vendor.fetch(vendor.packages("site", "python", "workshop", "build"))
         model_file = vendor.model_file()
     from . import encoder, kernels, model, sandbox, snapshot, workshop
 
@@ -173,6 +173,8 @@ def lay_code(parts: Parts, into: Path) -> str:
     """Lays web/, static/ and what the build adds to them as one tree; returns its folder."""
     from onglet.engine.messages import javascript_table
 
+    from . import bundles
+
     tree = BUILD / "code"
     shutil.rmtree(tree, ignore_errors=True)
     at_root = ("sw.js", "sw_off.js", "download.js")
@@ -188,6 +190,9 @@ def lay_code(parts: Parts, into: Path) -> str:
             if place.startswith("code:"):
                 copy(path, tree / place.removeprefix("code:"))
     (tree / "licences.txt").write_text(licence_texts())
+    sources = [tree, VENDOR_LIST, HERE / "bundles.py"]
+    bundled, _ = cached("bundles", sources, lambda into: bundles.build(into, tree))
+    lay_files(bundled, tree)
     return lay_tree(tree, into, "a")
 
 
@@ -220,7 +225,7 @@ def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
         "code": site["code"],
         "policy": CONTENT_SECURITY_POLICY,
         "download_policy": DOWNLOAD_POLICY,
-        "preloads": preloads(site, into),
+        "preloads": preloads(site),
         "site": json.dumps(site, ensure_ascii=False).replace("</", "<\\/"),
     }
     for name, text in texts.items():
@@ -236,12 +241,10 @@ def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
     (into / ".nojekyll").touch()
 
 
-def preloads(site: dict, into: Path) -> str:
-    """Returns links that fetch what boot.js imports and draws with while it is being read."""
-    code = into / site["code"]
-    modules = [*sorted((code / "page").glob("*.js")), *sorted((code / "components").glob("*.js"))]
-    modules.append(code / "app" / "mount.js")
-    places = [path.relative_to(into).as_posix() for path in modules] + [site["app"]["bundle"]]
+def preloads(site: dict) -> str:
+    """Returns links that fetch what the page draws with while its first scripts are being read."""
+    places = [site["code"] + "app/boot.js", site["code"] + "components/index.js"]
+    places.append(site["app"]["bundle"])
     links = [f'<link rel="modulepreload" href="{place}">' for place in places]
     links += [f'<link rel="preload" as="script" href="{url}">' for url in site["app"]["scripts"]]
     return "\n".join(links)
@@ -264,7 +267,11 @@ def row_of(path: Path, root: Path, licences: dict[str, str]) -> dict:
 
 def group_of(place: str) -> str:
     """`app`, `model`, or what is fetched when it is first needed, not for offline: `workshop`,
-    `sandbox`, `figures`."""
+    `sandbox`, `figures`; `source` is only for people to read."""
+    from . import bundles
+
+    if place.startswith("a/") and bundles.is_source(place.split("/", 2)[2]):
+        return "source"
     if place.startswith(("sandbox/", "figures/")):
         return place.partition("/")[0]
     if place.startswith("workshop/") or place in workshop_places():

@@ -3,25 +3,25 @@
  * there are cores for it), with a channel between them; answers what Python asks of the page, and
  * tells it what happens there. Knows nothing of models, chats or widgets.
  */
-import "./page/seal.js";
-import { fetchPicture, mount } from "./app/mount.js";
-import { site, startPython, wishes } from "./app/start.js";
-import { DiskFiles } from "./page/disk.js";
-import { dropDraft } from "./page/draft.js";
-import { EngineHost } from "./page/engine.js";
-import { Events } from "./page/events.js";
-import { FilesHost } from "./page/files.js";
-import { listenForFiles, listenForPages, listenForRest, listenForShortcuts } from "./page/gestures.js";
-import { becomeIsolated, register } from "./page/isolation.js";
-import { guardLinks } from "./page/links.js";
-import { keepLedger, mark, openWindow, tell } from "./page/observe.js";
-import { storeForOffline } from "./page/offline.js";
-import { answerCalls, facts, language, services, settings } from "./page/services.js";
-import { SandboxHost } from "./page/sandbox.js";
-import { keepAgentFile, StoreHost } from "./page/store.js";
-import { showProgress, showStopped, showTrouble } from "./page/signs.js";
-import { WorkshopHost } from "./page/workshop.js";
-import { takeNewBuild, watchForNewBuild } from "./page/update.js";
+import "../page/seal.js";
+import { fetchPicture, mount } from "./mount.js";
+import { site, startPython, wishes } from "./start.js";
+import { DiskFiles } from "../page/disk.js";
+import { dropDraft } from "../page/draft.js";
+import { EngineHost } from "../page/engine.js";
+import { Events } from "../page/events.js";
+import { FilesHost } from "../page/files.js";
+import { listenForFiles, listenForPages, listenForRest, listenForShortcuts } from "../page/gestures.js";
+import { becomeIsolated, register } from "../page/isolation.js";
+import { guardLinks } from "../page/links.js";
+import { keepLedger, mark, openWindow, tell } from "../page/observe.js";
+import { storeForOffline } from "../page/offline.js";
+import { answerCalls, facts, language, services, settings } from "../page/services.js";
+import { SandboxHost } from "../page/sandbox.js";
+import { keepAgentFile, StoreHost } from "../page/store.js";
+import { showProgress, showStopped, showTrouble } from "../page/signs.js";
+import { WorkshopHost } from "../page/workshop.js";
+import { takeNewBuild, watchForNewBuild } from "../page/update.js";
 
 const FEW_CORES = 2; // with no more, Python and the engine make each other late: one after the other
 const REST = 15 * 60_000; // milliseconds without a touch after which what has a passphrase is locked
@@ -53,7 +53,7 @@ takeNewBuild().then(() => watchForNewBuild(site.build, () => events.send("new_bu
 function startApp() {
   const now = facts();
   tell("facts", now);
-  /** @type {import("./app/mount.js").StartMessage} */
+  /** @type {import("./mount.js").StartMessage} */
   const start = {
     kind: "start",
     app: site.app,
