@@ -14,6 +14,7 @@ from .python_bundle import node
 ENTRIES = (
     *("app/boot.js", "app/worker.js", "components/index.js", "engine/worker.js"),
     *("store/worker.js", "files/worker.js", "workshop/worker.js", "graphs/worker.js"),
+    "engine/encoder_worker.js",
 )
 # The first script of the page is no part of the second: both have to see the same worker.
 APART = ("../vendor/*", "*/start.js")

@@ -1,6 +1,7 @@
 """The built site as files: every byte is listed, no other host is named, any host can serve it."""
 
 import json
+import posixpath
 import re
 
 import pytest
@@ -51,6 +52,20 @@ def test_names_that_are_not_documents_carry_a_hash_or_a_version(files):
     named = re.compile(hashed + r"|(pyodide|static|onnxruntime)/.*\d+\.\d+")
     stable = {row["path"] for row in files if not named.match(row["path"])}
     assert stable == {"index.html", "manifest.webmanifest", "download.js"}
+
+
+def test_what_runs_offline_asks_for_no_module_that_only_people_read(site, files):
+    group = {row["path"]: row["group"] for row in files}
+    asked = re.compile(r"""(?:\bfrom |^import |new URL\()"(\.[^"?]+\.m?js)[?"]""", re.M)
+    missing = []
+    for place in group:
+        ours = place.startswith("a/") and "/vendor/" not in place and place.endswith(".js")
+        if ours and group[place] != "source":
+            for name in asked.findall((site / place).read_text()):
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(place), name))
+                if group.get(target, "source") == "source":
+                    missing.append((place, name))
+    assert missing == []
 
 
 def test_every_address_in_the_document_is_relative(site):
