@@ -5,9 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
-from onglet_build import vendor
 from onglet_build.places import CACHE
 
 PACKAGE = "maint-guide"
@@ -30,15 +30,23 @@ def manual() -> Path:
 
 def part_of_manual(first: int, last: int, times: int = 1) -> bytes:
     """The pages from `first` to `last`, counted from 1, as a PDF of their own, so many times."""
-    rows = [row for row in vendor.packages("workshop") if row.package == "pypdf"]
-    vendor.fetch(rows)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(rows[0].folder)
-        from pypdf import PdfReader, PdfWriter
+    part, made = pypdfium2.PdfDocument.new(), io.BytesIO()
+    part.import_pages(pypdfium2.PdfDocument(manual()), [*range(first - 1, last)] * times)
+    part.save(made)
+    return made.getvalue()
 
-        writer = PdfWriter()
-        for page in list(PdfReader(manual()).pages[first - 1 : last]) * times:
-            writer.add_page(page)
-        made = io.BytesIO()
-        writer.write(made)
+
+def with_scan(data: bytes, number: int) -> bytes:
+    """A PDF whose page `number` is a grey picture of what it was, 300 dots an inch."""
+    whole, made = pypdfium2.PdfDocument(data), io.BytesIO()
+    width, height = whole[number - 1].get_size()
+    picture = whole[number - 1].render(scale=300 / 72, grayscale=True)
+    del whole[number - 1]
+    image = pypdfium2.PdfImage.new(whole)
+    image.set_bitmap(picture)
+    image.set_matrix(pypdfium2.PdfMatrix().scale(width, height))
+    page = whole.new_page(width, height, number - 1)
+    page.insert_obj(image)
+    page.gen_content()
+    whole.save(made)
     return made.getvalue()

@@ -31,7 +31,7 @@ const DOWNLOAD_POLICY = "@download_policy@";
 const letThrough = new Map();
 const COMPLETE = new URL("complete", SCOPE).href;
 /** The groups of the files that are fetched when they are first needed, or only read by people. */
-const LATER = ["workshop", "sandbox", "figures", "source"];
+const LATER = ["workshop", "ocr", "sandbox", "figures", "source"];
 /** While a cache of this name exists nothing leaves this device; it ends with the last tab. */
 const SEAL = `onglet-seal ${SCOPE.pathname}`;
 

@@ -28,6 +28,7 @@ from onglet.agents.conversation import (
 from onglet.agents.tools import Here, known, table
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.documents.library import Library
+from onglet.documents.search import Hit
 from onglet.engine.errors import Refused
 from onglet.engine.messages import Tokens
 from onglet.model import Model
@@ -55,6 +56,7 @@ class Session:
         self.documents = Library(self.keeper)
         self.clock = Clock(self)
         self.asks_documents = False  # whether questions are answered from them
+        self.collection = ""  # from which of them; empty: from all
         self.settings = loop.Settings()
         self.tools = known()
         self.context_used = 0
@@ -93,6 +95,7 @@ class Session:
             bridge.on_event(name, lambda value, name=name: self._outside(name, value))
         await self.model.start(bridge)
         self.documents.start(bridge)
+        self.documents.on("renamed", lambda names: self._renamed(*names))
         self._beside(self._keep(bridge))
         self.facts = await bridge.call("facts")
         self.model.fit_into(self.facts.get("memory"))
@@ -186,7 +189,8 @@ class Session:
     def _show(self, conversation: Conversation) -> None:
         self.conversation, self.context_used = conversation, 0
         if conversation.last:
-            self.ask_documents(conversation.last.sources is not None)
+            last = conversation.last
+            self.ask_documents(last.sources is not None, last.collection)
         self._remember_place()
         self._tell("turns")
 
@@ -220,10 +224,14 @@ class Session:
 
     # The conversation
 
-    def ask_documents(self, wanted: bool) -> None:
-        """Whether questions are answered from the documents from now on."""
-        self.asks_documents = wanted
+    def ask_documents(self, wanted: bool, collection: str = "") -> None:
+        """Whether questions are answered from the documents from now on, and from which."""
+        self.asks_documents, self.collection = wanted, collection
         self._tell("documents")
+
+    def _renamed(self, collection: str, name: str) -> None:
+        if self.collection == collection:
+            self.ask_documents(self.asks_documents, name)
 
     def ask(self, question: str) -> None:
         self._begin(self.conversation.ask(question))
@@ -333,7 +341,7 @@ class Session:
         tables = {}
         for turn in conversation.turns:
             tables |= table.taken_out(turn.question)[1]
-        search = self.documents.search if store else None
+        search = self._search if store else None
         here = Here(datetime.now(), notes, tables, search, Sandbox(self.bridge))
         return steps.Hands(tools, frozenset(asking), here, self._ask_permission)
 
@@ -388,16 +396,25 @@ class Session:
         if lost:
             await self.model.recover()
 
+    async def _search(self, question: str) -> list[Hit]:
+        """What the documents say that this chat is about."""
+        hits = await self.documents.search(question, self.collection)
+        if self.collection and self.collection not in self.documents.collections:
+            self.ask_documents(self.asks_documents)  # it is gone, so all were searched
+        return hits
+
     async def _ground(self, turn: Turn) -> bool:
         """Finds what the documents say, if they are asked; whether there is something to answer."""
         if not turn.answer:
             turn.sources = None
         if turn.answer or not self.asks_documents:
             return True
-        hits = await self.documents.search(turn.question)
+        hits = await self._search(turn.question)
+        turn.collection = self.collection
         found = [hit.passage for hit in hits[: grounding.MOST]]
         turn.sources = [
-            grounding.Source(p.document, p.name, p.place, p.page, p.headings, p.text) for p in found
+            grounding.Source(p.document, p.name, p.place, p.page, p.headings, p.text, p.seen)
+            for p in found
         ]
         return bool(turn.sources)
 

@@ -12,7 +12,7 @@ from onglet.documents.passages import passages
 from onglet.engine.errors import Refused
 from onglet.graphs import jobs
 
-STEPS = 64  # progress is told so many times at most
+STEPS = 256  # progress is told so many times at most
 
 
 async def act(job: str, arguments: str, file: Any, tell: Callable[[str], None]) -> str:
@@ -28,20 +28,22 @@ async def act(job: str, arguments: str, file: Any, tell: Callable[[str], None]) 
 
 
 async def read_document(file: Any, tell: Callable[[str], None], name: str) -> dict:
-    """A file's passages: {"pages": count or null, "passages": [[text, page, headings], ...]}."""
+    """A file's passages: {"pages": count or null, "passages": [[text, page, headings, seen]]}."""
     data = await workbench.read_file(file)
-    told = -1
+    told = (-1, False)
 
-    def progress(done: int, total: int) -> None:
+    def progress(done: float, total: int, seeing: bool = False) -> None:
         nonlocal told
-        step = done * STEPS // max(total, 1)
+        step = int(done * STEPS / max(total, 1)), seeing
         if step != told:
             told = step
-            tell(json.dumps({"stage": "reading", "done": done, "total": total}))
+            stage = "seeing" if seeing else "reading"
+            tell(json.dumps({"stage": stage, "done": done, "total": total}))
 
-    found = list(passages(readers.read(data, name, progress)))
+    found = list(passages(await readers.read(data, name, progress)))
     pages = max((each.page or 0 for each in found), default=0)
-    return {"pages": pages or None, "passages": [[p.text, p.page, p.headings] for p in found]}
+    rows = [[p.text, p.page, p.headings, p.seen] for p in found]
+    return {"pages": pages or None, "passages": rows}
 
 
 async def embed(file: Any, tell: Callable[[str], None], texts: list[str]) -> list[str]:

@@ -42,7 +42,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 IMMUTABLE_FOLDERS = (
-    *("a", "figures", "models", "onnxruntime", "pyodide", "python", "sandbox", "static"),
+    *("a", "figures", "models", "ocr", "onnxruntime", "pdfium", "pyodide", "python", "sandbox"),
+    "static",
     "workshop",
 )
 

@@ -40,6 +40,7 @@ class Parts:
     app: dict
     workshop: Path
     encoder: Path
+    ocr: Path
     sandbox: Path
     asleep: dict
     figures: Path
@@ -65,7 +66,7 @@ def run_steps() -> Parts:
     with timed("vendor"):
         vendor.fetch(vendor.packages("site", "python", "workshop", "build"))
         model_file = vendor.model_file()
-    from . import encoder, kernels, model, sandbox, snapshot, workshop
+    from . import encoder, kernels, model, ocr, sandbox, snapshot, workshop
 
     kernel_folder, _ = cached(
         "kernels", [ROOT / "wasm_kernels", HERE / "kernels.py"], kernels.build
@@ -79,13 +80,14 @@ def run_steps() -> Parts:
     shop_folder, _ = cached("workshop", shop_sources, workshop.build)
     encoder_sources = [*encoder.sources(), HERE / "encoder.py", PY / "onglet" / "engine"]
     encoder_folder, _ = cached("encoder", encoder_sources, encoder.build)
+    ocr_folder, _ = cached("ocr", [ocr.source(), HERE / "ocr.py"], ocr.build)
     bytecode = [VENDOR_LIST, *(HERE / name for name in ("sandbox.py", *APP_STEP[1:]))]
     box_sources = [*sandbox.sources(), HERE / "snapshot.py", app_folder / app["stdlib"], *bytecode]
     stdlib = app_folder / app["stdlib"]
     box_folder, asleep = cached("sandbox", box_sources, lambda into: sandbox.build(into, stdlib))
     figures, _ = cached("figures", bytecode, sandbox.build_figures)
     folders = {"workshop": shop_folder, "encoder": encoder_folder, "sandbox": box_folder}
-    folders |= {"figures": figures}
+    folders |= {"figures": figures, "ocr": ocr_folder}
     made = (kernel_folder, model_folder, model_facts, app_folder, app)
     return Parts(*made, asleep=asleep, **folders)
 
@@ -128,9 +130,10 @@ def lay_app(parts: Parts, into: Path) -> dict:
 
 
 def lay_workshop(parts: Parts, into: Path) -> dict:
-    from . import encoder, workshop
+    from . import encoder, ocr, workshop
 
-    facts = workshop.facts(lay_tree(parts.workshop, into, "workshop"), {})
+    graphs = ocr.facts(parts.ocr, lay_tree(parts.ocr, into, "ocr"))
+    facts = workshop.facts(lay_tree(parts.workshop, into, "workshop"), graphs)
     places = encoder.facts(parts.encoder, lay_tree(parts.encoder, into, "workshop"))
     return {**facts, "encoder": places, "pyodide": PYODIDE}
 
@@ -199,7 +202,7 @@ def lay_code(parts: Parts, into: Path) -> str:
 def licence_texts() -> str:
     """Returns Onglet's licence and those of everything that the site carries."""
     texts = [f"Onglet ({OWN_LICENCE})\n\n{(ROOT / 'LICENSE').read_text()}"]
-    for row in vendor.packages("site", "python", "workshop", "model"):
+    for row in vendor.packages("site", "python", "workshop", "ocr", "model"):
         found = [path for path in files_under(row.folder) if vendor.is_licence(path.name)]
         body = "\n".join(path.read_text(errors="replace") for path in found) or LICENCE_ELSEWHERE
         texts.append(f"{row.package} {row.version} ({row.licence})\n\n{body}")
@@ -267,12 +270,12 @@ def row_of(path: Path, root: Path, licences: dict[str, str]) -> dict:
 
 def group_of(place: str) -> str:
     """`app`, `model`, or what is fetched when it is first needed, not for offline: `workshop`,
-    `sandbox`, `figures`; `source` is only for people to read."""
+    `ocr`, `sandbox`, `figures`; `source` is only for people to read."""
     from . import bundles
 
     if place.startswith("a/") and bundles.is_source(place.split("/", 2)[2]):
         return "source"
-    if place.startswith(("sandbox/", "figures/")):
+    if place.startswith(("ocr/", "sandbox/", "figures/")):
         return place.partition("/")[0]
     if place.startswith("workshop/") or place in workshop_places():
         return "workshop"

@@ -84,7 +84,7 @@ def braced_functions(lines: list[str]) -> Iterator[tuple[str, int]]:
 
 def report_site() -> None:
     rows = json.loads((DIST / "files.json").read_text())["files"]
-    for group in ("app", "model", "workshop"):
+    for group in ("app", "model", "workshop", "ocr"):
         mine = [row for row in rows if row["group"] == group]
         raw = sum(row["bytes"] for row in mine)
         print(f"dist, {group}: {len(mine)} files, {raw / 1e6:.1f} MB", end="")

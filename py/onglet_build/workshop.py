@@ -46,5 +46,6 @@ def facts(folder: str, graphs: dict) -> dict:
         "packages": folder + ARCHIVE,
         "numpy": wheel,
         "onnxruntime": next(iter(runtime.site.values())),
+        "pdfium": next(iter(vendor.package("@embedpdf/pdfium").site.values())),
         "graphs": graphs,
     }

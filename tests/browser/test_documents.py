@@ -1,5 +1,6 @@
-"""The documents page in one visit: a real PDF is taken in and found again, page by page; what is
-hostile ends in a sentence; without a network all of it goes on."""
+"""The documents page in one visit: a picture is read and what is hostile ends in a sentence; then
+the host is gone, and 30 pages of a real PDF, one of them scanned, are taken in, found again page by
+page, and questioned."""
 
 import io
 import os
@@ -8,19 +9,22 @@ import zipfile
 
 import pytest
 
+from onglet.words import TABLES
 from onglet_build.driver import App
 from onglet_build.loopback import Loopback
 from onglet_build.policy import HEADERS
 from tests.browser.long_tasks import LongTasks, resident
-from tests.manual import part_of_manual
+from tests.manual import part_of_manual, with_scan
 
 pytestmark = pytest.mark.service_worker
 FULL = bool(os.environ.get("ONGLET_FULL"))
 TIMES = 16  # the manual's 63 pages
 
-PAGES = (12, 19)
+PAGES = (5, 34)
+SCANNED = 13  # of these; page 17 of the manual
+SOME = (12, 19)
+SLIP = "<p style='font: 20px serif'>The code of the garage door is 4711.</p>"
 QUESTION = "Which characters may a package name hold?"
-FOUND_ON = 6  # page 17 of the manual
 NOTE = (
     b"# Keys\n\nThe spare key of the shed hangs behind the blue door.\n\n# Cat\n\nFeed her at noon."
 )
@@ -43,8 +47,8 @@ HOSTILE = {
 class Documents:
     """The page as a person uses it."""
 
-    def __init__(self, app: App):
-        self.app, self.page = app, app.page
+    def __init__(self, app: App, host: Loopback):
+        self.app, self.page, self.host = app, app.page, host
 
     def open(self) -> "Documents":
         self.page.locator("[data-key=page-documents]").click()
@@ -64,12 +68,16 @@ class Documents:
     def item(self, name: str):
         return self.page.locator(".items li").filter(has_text=name)
 
+    def wait_for_stage(self, name: str) -> None:
+        words = TABLES["en"][f"documents.stage.{name}"].partition("{")[0]
+        self.page.get_by_text(words).first.wait_for(timeout=240_000)
+
     def wait_for(self, name: str, seconds: int = 240) -> None:
         self.item(name).locator("[data-key=delete]").wait_for(timeout=1000 * seconds)
 
     def end_workshop(self) -> None:
         """Cancels something: that ends the workshop, whose memory goes."""
-        self.add(cancelled__pdf=part_of_manual(*PAGES) + b"%")
+        self.add(cancelled__pdf=part_of_manual(*SOME))
         self.app.expect("documents.stage.indexing")
         self.item("cancelled.pdf").locator("[data-key=cancel]").click()
         self.item("cancelled.pdf").wait_for(state="detached")
@@ -84,60 +92,74 @@ class Documents:
 
 @pytest.fixture
 def documents(open_app, site):
-    """On a host of its own, which a test may close."""
+    """On a host of its own, which a test may stop."""
     with Loopback({"/": site}, headers=HEADERS) as host:
-        yield Documents(open_app(host).wait_live().wait_model().wait_stored())
+        yield Documents(open_app(host).wait_live().wait_model().wait_stored(), host)
 
 
 def test_documents_are_read_found_and_kept(documents, watch):
     app, page = documents.app, documents.page
     documents.open()
     app.expect("documents.empty")
-    documents.add(guide__pdf=part_of_manual(*PAGES))
-    app.expect("documents.stage.indexing")
-    page.reload()  # a killed tab: the next one goes on, without the file
-    app.wait_live()
-    documents.open()
-    documents.wait_for("guide.pdf")
-    documents.end_workshop()
-    assert "8 pages" in documents.item("guide.pdf").inner_text()
-    assert any(f"guide.pdf · page {FOUND_ON}" in place for place in documents.find(QUESTION)[:3])
-    page.locator(".passages button").first.click()
-    marked = page.locator(".passages li.marked")
-    marked.wait_for()
-    assert marked.evaluate("it => it.getRootNode().activeElement === it")
-    app.press("documents.back")
-
+    with page.context.new_page() as slip:
+        slip.set_viewport_size({"width": 500, "height": 100})
+        slip.set_content(SLIP)
+        documents.add(slip__png=slip.screenshot())
+    documents.wait_for("slip.png")
+    place = documents.find("garage door code")[0]
+    assert place.startswith("slip.png") and place.endswith("read from a picture")
     documents.add(**{name.replace(".", "__"): data for name, (data, _) in HOSTILE.items()})
     for name, (_, key) in HOSTILE.items():
         documents.item(name).locator("p.problem").wait_for()
         app.expect(key)
         documents.item(name).locator("[data-key=cancel]").click()
 
+    documents.host.stop()
     page.context.set_offline(True)
     page.reload()
     app.wait_live()
     documents.open()
+    documents.add(guide__pdf=with_scan(part_of_manual(*PAGES), SCANNED))
+    app.expect("documents.stage.seeing")
+    documents.wait_for_stage("indexing")
+    page.reload()  # a killed tab: the next one goes on, without the file
+    app.wait_live()
+    documents.open()
     documents.wait_for("guide.pdf")
+    documents.end_workshop()
+    assert "30 pages" in documents.item("guide.pdf").inner_text()
+    wanted = f"guide.pdf · page {SCANNED} · read from a picture"
+    assert wanted in documents.find(QUESTION)[:3]
+    page.locator(".passages button").first.click()
+    marked = page.locator(".passages li.marked")
+    marked.wait_for()
+    assert marked.evaluate("it => it.getRootNode().activeElement === it")
+    app.press("documents.back")
     documents.add(notes__md=NOTE)
     documents.wait_for("notes.md")
     assert documents.find("Where is the key for the shed?")[0] == "notes.md · Keys"
     assert documents.find("Who won the football world cup?") == []
 
-    app.press("documents.ask")
-    app.wait_model().ask("Where does the spare key of the shed hang?")
-    cited = app.citations()[0]
-    assert (cited["document"], cited["page"]) == ("notes.md", None)
-    assert "behind the blue door" in cited["passage"]
+    documents.item("guide.pdf").locator("[data-key=collect]").click()
+    page.locator("#name-name").fill("Debian")
+    page.locator("#name-name").press("Enter")
+    page.get_by_role("heading", name="Debian").wait_for()
+    app.press("documents.ask_these")
+    page.locator("[data-key=documents]").get_by_text("My documents · Debian").wait_for()
+    app.wait_model().ask(QUESTION)
+    assert {each["document"] for each in app.citations()} == {"guide.pdf"}
+    (cited,) = (each for each in app.citations() if "lower case letters" in each["passage"])
+    assert (cited["document"], cited["page"]) == ("guide.pdf", SCANNED)
     app.send("Who won the football world cup?")
     app.expect("chat.not_in_documents")
     page.reload()
     app.wait_live()
     app.expect("chat.not_in_documents")
-    source = page.locator(".sources li").first
+    source = page.locator(".sources li").filter(has_text="lower case letters")
+    assert "read from a picture" in source.inner_text()
     source.locator("summary").click()
     source.locator("button").click()
-    page.locator(".passages").get_by_text("blue door").wait_for()
+    page.locator(".passages li.marked").get_by_text("lower case letters").wait_for()
 
     app.press("documents.back")
     documents.item("notes.md").locator("[data-key=delete]").click()

@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pypdfium2
 import pytest
 from onnx import TensorProto, helper
 
 from onglet_build.driver import App
 from tests.browser.workshop_driver import Workshop
+from tests.manual import manual
 
 REFERENCE = Path(__file__).parent / "embedding_reference.json"
 
@@ -121,3 +123,45 @@ def test_vectors_are_those_of_the_original(workshop):
     cosines = (ours * theirs).sum(axis=1)
     assert len(cosines) == 200
     assert cosines.min() >= 0.99
+
+
+FRENCH = """Le ministère de l’Énergie a publié, à la fin du mois d’août, un décret qui précise les
+règles applicables aux installations déjà raccordées. « Il fallait, dit-il, répondre à une
+inquiétude très ancienne », et l’œuvre n’est pas achevée : près de 12 500 foyers, où l’on se chauffe
+au bois, attendent encore leur tour. Ça et là, des maires ont réclamé un délai ; d’autres
+s’interrogent sur le coût (environ 3 450,75 € par logement) et sur l’aide prévue. Les plus âgés,
+naïfs ou prudents, préfèrent garder le poêle de leurs aïeux. Être prêt dès l’hiver paraît
+difficile."""
+PAGE = """<body style='margin: 25mm; font: 11pt/1.4 "DejaVu Serif", serif'>{}</body>"""
+A4 = {"width": 794, "height": 1123}  # pixels of 1/96 inch
+FINE = 300 / 96
+
+
+def errors(wanted: str, read: str) -> float:
+    """Changes of single characters that make one text of the other, a character wanted."""
+    wanted, read = " ".join(wanted.split()), " ".join(read.split())
+    letters, places = np.array(list(read)), np.arange(len(read) + 1)
+    before = places.copy()
+    for number, letter in enumerate(wanted, 1):
+        row = np.minimum(before[1:] + 1, before[:-1] + (letters != letter))
+        before = np.minimum.accumulate(np.concatenate([[number], row]) - places) + places
+    return before[-1] / len(wanted)
+
+
+def test_a_picture_of_a_page_is_read(workshop, new_context, server):
+    """300 dots an inch, as a browser sets it: French, and a paragraph of a manual."""
+    with pypdfium2.PdfDocument(manual()) as document:
+        lines = document[19].get_textpage().get_text_range().replace("\ufffe", "-").splitlines()
+    english = " ".join(line for line in lines if len(line) > 110)[:700]
+    with new_context(server, viewport=A4, device_scale_factor=FINE).new_page() as page:
+        page.set_content(PAGE.format(f"<p>{FRENCH}</p><p>{english}</p>"))
+        picture = page.screenshot(type="jpeg", quality=90)
+    done = workshop.ask("read_document", "page.jpg", picture)
+    assert done["kind"] == "done", done
+    passages = done["value"]["passages"]
+    wrong = errors(f"{FRENCH} {english}", "\n".join(text for text, *_ in passages))
+    print(f"{100 * wrong:.2f} % of the characters are wrong")
+    assert wrong <= 0.03
+    assert all(seen and page is None for _, page, _, seen in passages)
+    refused = workshop.ask("read_document", "a.png", b"no picture")
+    assert refused["error"]["code"] == "broken_picture"

@@ -8,6 +8,9 @@ START = """([threads]) => {
   const root = new URL('./', document.baseURI).href
   const worker = new Worker(root + site.code + 'workshop/worker.js', { type: 'module' })
   worker.postMessage({ kind: 'start', root, places: site.workshop, threads })
+  worker.addEventListener('message', ({ data }) => {
+    if (data.kind === 'need') worker.postMessage({ kind: 'stored', group: data.group })
+  })
   let count = 0
   const ask = (job, given, file) => new Promise((resolve) => {
     const id = ++count

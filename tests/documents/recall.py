@@ -49,7 +49,7 @@ def read() -> tuple[list, list[str], list[str], list[str]]:
         name = manual().name
         found = shop.ask("read_document", name, manual().read_bytes())["value"]
         passages = found["passages"]
-        texts = [f"{above}\n{text}" if above else text for text, _, above in passages]
+        texts = [f"{above}\n{text}" if above else text for text, _, above, _ in passages]
         asked = [row["question"] for row in QUESTIONS["asked"]]
         vectors = [embedded(shop, each) for each in (texts, asked, QUESTIONS["other"])]
     return passages, *vectors
@@ -64,12 +64,12 @@ async def figures(passages: list, vectors: list[str], asked: list[str], other: l
     await migrate(store)
     papers = Papers(store)
     await papers.begin(Entry("m", "manual", 1, 63), ENCODER)
-    rows = [(place, page, above, text) for place, (text, page, above) in enumerate(passages)]
+    rows = [(place, *rest, text, seen) for place, (text, *rest, seen) in enumerate(passages)]
     await papers.add("m", rows)
     fresh = [number for number, _, _ in await papers.without_vector("m", len(rows))]
     await papers.set_vectors(list(zip(fresh, vectors, strict=True)))
     await papers.finish("m")
-    kept = await papers.vectors()
+    kept = await papers.vectors(["m"])
     whole = np.array([numbers_of(vector) for _, vector in kept])
     numbers = [number for number, _ in kept]
     pages = {each.number: each.page for each in await papers.numbered(numbers)}
@@ -77,7 +77,7 @@ async def figures(passages: list, vectors: list[str], asked: list[str], other: l
     best = []
     for row, vector in zip(QUESTIONS["asked"], asked, strict=True):
         near = workshop.ranked(numbers_of(vector), numbers, whole, search.EACH)
-        words = await papers.with_words(search.query(row["question"]), search.EACH)
+        words = await papers.with_words(search.query(row["question"]), ["m"], search.EACH)
         meant = [number for number, _ in near]
         joined = [number for number, _ in search.fused(words, meant)]
         for name, ranking in (("hybrid", joined), ("words", words), ("vectors", meant)):

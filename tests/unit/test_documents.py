@@ -22,9 +22,9 @@ from onglet.vault.store import FileStore
 from onglet_build import encoder
 
 MANUAL = [
-    ["Feed the cat twice a day.", 1, "Animals › Cats"],
-    ["The dog wants a walk\u202e at noon.", 2, "Animals"],
-    ["Water the roses every evening.", 3, "Garden"],
+    ["Feed the cat twice a day.", 1, "Animals › Cats", False],
+    ["The dog wants a walk\u202e at noon.", 2, "Animals", True],
+    ["Water the roses every evening.", 3, "Garden", False],
 ]
 
 
@@ -126,7 +126,7 @@ def test_what_a_document_says_cannot_turn_the_order_of_letters(library):
     async def body():
         await take_in(library, FILE)
         shown = await library.passages(library.entries[0].id, 1, 1)
-        assert shown[0].text == "The dog wants a walk at noon."
+        assert (shown[0].text, shown[0].seen) == ("The dog wants a walk at noon.", True)
 
     asyncio.run(body())
 
@@ -141,6 +141,29 @@ def test_thrown_away_is_not_found_and_comes_back(library):
         await library.undo()
         assert library.entries == [entry]
         assert await library.search("roses")
+
+    asyncio.run(body())
+
+
+def test_documents_are_grouped_and_searched_in_their_collection(library):
+    async def body():
+        await take_in(library, FILE, FILE | {"key": "m-2", "name": "other.pdf"})
+        other, manual = library.entries
+        assert (other.name, library.collections) == ("other.pdf", [])
+        await library.collect(manual.id, " House\u202e ")
+        assert library.collections == ["House"]
+        found = await library.search("roses", "House")
+        assert {hit.passage.document for hit in found} == {manual.id}
+        assert len(await library.search("roses", "Gone")) > len(found)  # there is none: all
+        await library.rename("House", "Home")
+        assert library.collections == ["Home"]
+        await library.rename("Home", " ")  # no name
+        await library.dissolve("Home")
+        assert (library.collections, len(library.entries)) == ([], 2)
+        await library.undo()
+        assert [one.collection for one in library.entries] == ["", "Home"]
+        await library.collect(manual.id, "")
+        assert library.collections == []
 
     asyncio.run(body())
 
@@ -213,7 +236,7 @@ def test_what_was_cut_while_it_was_read_is_told_and_leaves_nothing(library, shop
     async def body():
         papers = Papers(store)
         await papers.begin(Entry("half", "half.pdf", 10, 2), ENCODER)
-        await papers.add("half", [(0, 1, "", "The first half.")])
+        await papers.add("half", [(0, 1, "", "The first half.", False)])
         await library._look()
         assert [one.problem.code for one in library.imports] == ["document_cut_short"]
         assert await store.read(["SELECT * FROM passage"]) == [[]]
@@ -322,7 +345,7 @@ def test_any_question_is_a_query_that_sqlite_understands(question):
     async def body():
         store = FileStore()
         await schema.migrate(store)
-        assert await search.search(Papers(store), question) == []
+        assert await search.search(Papers(store), question, []) == []
         store.close()
 
     asyncio.run(body())

@@ -1,5 +1,6 @@
 """Readers of documents, on files made here, with the very libraries that the site carries."""
 
+import asyncio
 import contextlib
 import io
 import sys
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onglet.browser import workbench
 from onglet.documents import readers
 from onglet.documents.blocks import Block
 from onglet.documents.passages import MOST, passages
 from onglet.engine.errors import Refused
 from onglet_build import vendor
+from tests.native_pdfium import native
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,7 +25,9 @@ def libraries():
     vendor.fetch(rows)
     folders = [str(row.folder) for row in rows]
     sys.path[:0] = folders
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workbench, "pdfium", native)
+        yield
     for folder in folders:
         sys.path.remove(folder)
 
@@ -117,11 +122,15 @@ def file_of(objects: list[str]) -> bytes:
 
 def texts(data: bytes | str, name: str) -> list[str]:
     data = data.encode() if isinstance(data, str) else data
-    return [block.text for block in readers.read(data, name)]
+    return [block.text for block in read(data, name)]
+
+
+def read(data: bytes, name: str) -> list[Block]:
+    return asyncio.run(readers.read(data, name))
 
 
 def test_markdown():
-    found = readers.read(b"# One\n\nA *b* `c`\nd\n\n- x\n- y\n\n## Two\n```\ncode\n```\n", "a.md")
+    found = read(b"# One\n\nA *b* `c`\nd\n\n- x\n- y\n\n## Two\n```\ncode\n```\n", "a.md")
     assert found == [
         Block("One", 1), Block("A b c d"), Block("• x"), Block("• y"),
         Block("Two", 2), Block("code"),
@@ -138,7 +147,7 @@ def test_html_without_its_scripts():
 
 
 def test_pdf_pages_and_narrow_gaps():
-    found = readers.read(pdf("[(Gaps)-230(between)-230(words)20(!)] TJ", "(Second) Tj"), "a.pdf")
+    found = read(pdf("[(Gaps)-230(between)-230(words)20(!)] TJ", "(Second) Tj"), "a.pdf")
     assert found == [Block("Gaps between words!", 0, 1), Block("Second", 0, 2)]
 
 
@@ -160,7 +169,7 @@ def test_odt():
     <text:list><text:list-item><text:p>x</text:p></text:list-item></text:list>
     <table:table-row><table:table-cell><text:p>1</text:p></table:table-cell>
     <table:table-cell><text:p>2</text:p></table:table-cell></table:table-row>"""
-    assert readers.read(odt(body), "a.odt") == [
+    assert read(odt(body), "a.odt") == [
         Block("Head", 2), Block("a b c d"), Block("• x"), Block("1 | 2"),
     ]  # fmt: skip
 
@@ -217,42 +226,48 @@ HOSTILE = {
 @pytest.mark.parametrize("data, name, code", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_documents_are_refused(data, name, code):
     with pytest.raises(Refused) as refused:
-        readers.read(data, name)
+        read(data, name)
     assert refused.value.code == code
 
 
 def test_a_pdf_of_too_many_pages(monkeypatch):
     monkeypatch.setattr("onglet.documents.readers.pdf.MOST_PAGES", 2)
     with pytest.raises(Refused, match="document_pages"):
-        readers.read(pdf("(a) Tj", "(b) Tj", "(c) Tj"), "a.pdf")
+        read(pdf("(a) Tj", "(b) Tj", "(c) Tj"), "a.pdf")
 
 
-def tree(*kids: str) -> bytes:
+def tree(count: str, *kids: str) -> bytes:
     """A PDF whose page tree has these branches, one after the other, and one page."""
     objects = ["<</Type/Catalog/Pages 2 0 R>>"]
-    objects += [f"<</Type/Pages/Count 1/Kids[{each}]>>" for each in kids]
+    objects += [f"<</Type/Pages{count}/Kids[{each}]>>" for each in kids]
     objects += ["<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"]
     return file_of(objects)
 
 
+BRANCHES = {
+    "100,000 pages": ("3 0 R " * 100_000,),
+    "ten to the ninth": tuple(f"{number} 0 R " * 10 for number in range(3, 12)),
+    "a circle": ("3 0 R", "2 0 R 2 0 R"),
+}
 ENDLESS = {
-    "100,000 pages": tree("3 0 R " * 100_000),
-    "ten to the ninth": tree(*(f"{number} 0 R " * 10 for number in range(3, 12))),
-    "a circle": tree("3 0 R", "2 0 R 2 0 R"),
+    f"{name}, {counted or 'not counted'}": (tree(count, *kids), counted)
+    for name, kids in BRANCHES.items()
+    for count, counted in (("", ""), ("/Count 1", "one"), ("/Count 100000", "100,000"))
 }
 
 
-@pytest.mark.parametrize("data", ENDLESS.values(), ids=ENDLESS)
-def test_a_pdf_without_end_is_refused_at_once(data):
-    with pytest.raises(Refused, match="document_pages"):
-        readers.read(data, "a.pdf")
+@pytest.mark.parametrize("data, counted", ENDLESS.values(), ids=ENDLESS)
+def test_a_pdf_without_end_is_refused_at_once(data, counted):
+    codes = {"100,000": "document_pages", "one": "no_text", "": "document_pages|no_text|broken_doc"}
+    with pytest.raises(Refused, match=codes[counted]):
+        read(data, "a.pdf")
 
 
 @settings(deadline=None)  # the first example imports the libraries
 @given(st.binary(max_size=400), st.sampled_from(["txt", "md", "html", "csv", "eml", "pdf", "odt"]))
 def test_any_bytes_end_in_text_or_a_refusal(data, suffix):
     with contextlib.suppress(Refused):
-        assert readers.read(data, f"a.{suffix}")
+        assert read(data, f"a.{suffix}")
 
 
 BLOCKS = st.builds(

@@ -39,7 +39,7 @@ async def fill(store: FileStore) -> None:
         await history.move(made.id, "f")
     await Shelf(store).add(Kept(agents("en")[0].hash, agents("en")[0].canonical()))
     await papers.begin(Entry("d", "manual.pdf", 5, 2), "an encoder")
-    await papers.add("d", [(place, 1, "[]", f"text {place}") for place in range(3)])
+    await papers.add("d", [(place, 1, "[]", f"text {place}", False) for place in range(3)])
     await papers.was_read("d")
     made = [(number, VECTOR) for number, *_ in await papers.without_vector("d", 3)]
     await papers.set_vectors(made)
@@ -69,6 +69,15 @@ def rebuilt(rescued: rescue.Rescued) -> FileStore:
     store = FileStore()
     run(store.write(*rescued.statements()))
     return store
+
+
+def test_what_an_older_store_has_not_is_filled_in(found):
+    older = json.loads(json.dumps(found))
+    for table, name in (("passage", "seen"), ("document", "collection")):
+        place = rescue.TABLES[table].index(name)
+        for row in older["rows"][table]:
+            row[place] = None
+    assert rescue.mended(older) == rescue.mended(found)
 
 
 def test_what_is_not_damaged_comes_back_the_same(found):

@@ -415,7 +415,7 @@ async def test_a_question_to_the_documents_is_answered_from_their_passages():
     tab = await Tab().start()
     await tab.load()
     found = [Hit(Passage(1, "d", "notes.md", 0, None, "Keys", "Behind the blue door."), 1.0)]
-    tab.session.documents.search = lambda question: asyncio.sleep(0, found)
+    tab.session.documents.search = lambda question, of: asyncio.sleep(0, found)
     tab.session.ask_documents(True)
     tab.session.ask("Where is the key?")
     await settle()

@@ -48,8 +48,8 @@ def test_every_file_is_small_enough_for_any_static_host(files):
 
 
 def test_names_that_are_not_documents_carry_a_hash_or_a_version(files):
-    hashed = r"(a|figures|python|sandbox|workshop)/[0-9a-f]{12}/|models/[0-9a-f]{64}/"
-    named = re.compile(hashed + r"|(pyodide|static|onnxruntime)/.*\d+\.\d+")
+    hashed = r"(a|figures|ocr|python|sandbox|workshop)/[0-9a-f]{12}/|models/[0-9a-f]{64}/"
+    named = re.compile(hashed + r"|(pyodide|pdfium|static|onnxruntime)/.*\d+\.\d+")
     stable = {row["path"] for row in files if not named.match(row["path"])}
     assert stable == {"index.html", "manifest.webmanifest", "download.js"}
 
@@ -96,7 +96,7 @@ def test_the_build_is_the_same_in_all_places(site):
 def test_every_package_in_the_site_has_its_licence_with_it(site):
     (texts,) = site.glob("a/*/licences.txt")
     text = texts.read_text()
-    for row in vendor.packages("site", "python", "workshop", "model"):
+    for row in vendor.packages("site", "python", "workshop", "ocr", "model"):
         assert f"{row.package} {row.version} ({row.licence})\n\n" in text
     for words in ("Mozilla Public License", "Apache License", "Permission is hereby granted"):
         assert words in text

@@ -93,7 +93,7 @@ def test_documents_are_looked_into(question, about, found):
 
     async def look() -> str:
         papers = await kept()
-        here = Here(datetime(2026, 11, 23), search=lambda asked: search(papers, asked))
+        here = Here(datetime(2026, 11, 23), search=lambda asked: search(papers, asked, ["a", "b"]))
         return await known()["lookup"].run(reading, here)
 
     said = asyncio.run(look())

@@ -10,7 +10,7 @@ import pytest
 
 from onglet_build import vendor
 
-GROUPS = {"site", "python", "model", "test", "check", "bench", "workshop", "build"}
+GROUPS = {"site", "python", "model", "test", "check", "bench", "workshop", "ocr", "build"}
 
 
 @pytest.fixture

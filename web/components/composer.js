@@ -4,12 +4,12 @@ import { icon, make, set } from "./dom.js";
 
 const TALLEST = 220; // pixels
 
-/** @typedef {{busy: boolean, text: string, context: string, editing: boolean, documents: boolean | null}} Status */
+/** @typedef {{busy: boolean, text: string, context: string, editing: boolean, documents: boolean | null, collection: string}} Status */
 export class Composer {
   constructor(/** @type {(message: object) => void} */ tell) {
     this.tell = tell;
     this.labels = /** @type {any} */ ({});
-    this.now = /** @type {Status} */ ({ busy: false, text: "", context: "", editing: false, documents: null });
+    this.now = /** @type {Status} */ ({ busy: false, text: "", context: "", editing: false, documents: null, collection: "" });
     this.text = make("textarea", { rows: 1, id: "question", enterkeyhint: "send" });
     this.text.value = keptDraft();
     this.name = make("label", { for: "question", class: "heard-only" });
@@ -66,7 +66,8 @@ export class Composer {
     this.context.textContent = now.context;
     this.edit.hidden = !now.editing;
     this.documents.hidden = now.documents === null;
-    this.documents.textContent = this.labels.documents ?? "";
+    const { documents = "" } = this.labels;
+    this.documents.textContent = now.collection ? `${documents} · ${now.collection}` : documents;
     set(this.documents, "aria-pressed", String(Boolean(now.documents)));
     const name = now.busy ? "stop" : "send";
     const label = this.labels[name];

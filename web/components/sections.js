@@ -220,13 +220,13 @@ const DRAW = {
   ),
   items: ({ items }, tell) => make("ul", { class: "items" }, ...items.map((/** @type {Item} */ item) => drawItem(item, tell))),
   passages: ({ items }, tell) => make("ol", { class: "passages" }, ...items.map((/** @type {Passage} */ item) => drawPassage(item, tell))),
-  buttons: ({ buttons }, tell) => make(
+  buttons: ({ buttons, key }, tell) => make(
     "div",
     { class: "buttons" },
     ...buttons.map((/** @type {{name: string, label: string, main: boolean}} */ { name, label, main }) =>
       make("button", {
         type: "button", class: main ? "text-button main" : "text-button", "data-key": name,
-        onclick: () => tell({ kind: name }),
+        onclick: () => tell({ kind: name, ...(key === undefined ? {} : { key }) }),
       }, label)),
   ),
   dots: ({ label, rows }) => drawDots(label, rows),

@@ -69,6 +69,15 @@ export class WorkshopHost {
     return this.stored;
   }
 
+  /** Gets files that only some jobs need, for the job that asked, and keeps them. @param {string} group */
+  async #keep(group) {
+    const { worker } = this;
+    const [task] = [...this.open.keys()].slice(-1);
+    await storeGroup(group, (done, total) =>
+      this.tell({ task, value: { stage: "getting", done, total } })).catch(() => false);
+    if (worker === this.worker) worker?.postMessage({ kind: "stored", group });
+  }
+
   /** For good: everything of this site is being deleted. */
   stop() {
     this.end(ENDED);
@@ -91,8 +100,9 @@ export class WorkshopHost {
     return worker;
   }
 
-  #hear(/** @type {any} */ { kind, id, value, error }) {
+  #hear(/** @type {any} */ { kind, id, value, error, group }) {
     if (kind === "progress") return this.tell({ task: id, value });
+    if (kind === "need") return this.#keep(group);
     this.open.get(id)?.(kind === "done" ? { value } : { error });
     this.open.delete(id);
     if (!this.open.size) this.timer = setTimeout(() => this.end(ENDED), REST);

@@ -50,7 +50,9 @@ async function readAll(file, key, tables, sealed) {
  */
 function rowsOf(database, table, columns) {
   /** @type {Found} */ const found = new Map();
-  const names = `SELECT rowid, ${columns.join()} FROM ${table}`;
+  const known = attempt(database, `SELECT name FROM pragma_table_info('${table}')`, [])?.flat();
+  const there = columns.map((name) => (known && !known.includes(name) ? "NULL" : name)); // an older store
+  const names = `SELECT rowid, ${there.join()} FROM ${table}`;
   const forward = `${names} WHERE rowid >= ? ORDER BY rowid LIMIT ?`;
   const back = `${names} WHERE rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?`;
   const take = (/** @type {any[][]} */ rows) => {

@@ -9,6 +9,7 @@
  * @property {string} packages zip
  * @property {string} numpy wheel
  * @property {string} onnxruntime folder
+ * @property {string} pdfium folder
  * @property {Record<string, {path: string, sha256: string, bytes: number}>} graphs
  * @property {import("../engine/encoder_worker.js").Place} encoder
  */
@@ -31,6 +32,8 @@ self.onmessage = ({ data }) => {
     workshop = wake();
   } else if (data.kind === "do") {
     act(data);
+  } else if (data.kind === "stored") {
+    wanted.get(data.group)?.resolve(undefined);
   }
 };
 
@@ -76,6 +79,8 @@ function send(/** @type {object} */ message) {
 }
 
 /** @type {Promise<void> | undefined} */ let numpy;
+/** @type {Promise<WebAssembly.Module> | undefined} */ let pdfium;
+/** @type {Map<string, PromiseWithResolvers<void>>} groups of files */ const wanted = new Map();
 
 const graphs = new Helper(
   () => new Worker(new URL("../graphs/worker.js", import.meta.url), { type: "module" }),
@@ -93,6 +98,16 @@ Object.assign(self, {
     numpy: () => (numpy ??= bytesOf(places.numpy).then((wheel) =>
       python.unpackArchive(wheel, "whl", { extractDir: SITE_PACKAGES }))),
     pixels,
+    picture,
+    pdfium: newPdfium,
+    /** Asks the page to keep a group of files, once; what cannot be kept is fetched all the same. */
+    need: (/** @type {string} */ group) => {
+      if (!wanted.has(group)) {
+        wanted.set(group, Promise.withResolvers());
+        send({ kind: "need", group });
+      }
+      return wanted.get(group)?.promise;
+    },
     /** Asks the graph worker. @param {any} message @param {Transferable[]} given */
     graph: (message, given) => graphs.ask(message, given),
     /** The tokens of a text, for the encoder. @param {string} text */
@@ -109,4 +124,37 @@ async function pixels(file, width, height) {
   canvas?.drawImage(picture, 0, 0, width, height);
   picture.close();
   return canvas?.getImageData(0, 0, width, height).data;
+}
+
+/** A picture in its own size, or smaller, on white. @param {Uint8Array} bytes @param {number} longest */
+async function picture(bytes, longest) {
+  const found = await createImageBitmap(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)]));
+  const scale = Math.min(1, longest / Math.max(found.width, found.height));
+  const [width, height] = [found.width, found.height].map((size) => Math.max(1, Math.round(size * scale)));
+  const canvas = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!canvas) throw new Error("no canvas");
+  canvas.fillStyle = "white";
+  canvas.fillRect(0, 0, width, height);
+  canvas.imageSmoothingQuality = "high";
+  canvas.drawImage(found, 0, 0, width, height);
+  found.close();
+  return { width, height, data: canvas.getImageData(0, 0, width, height).data };
+}
+
+/** PDFium with a memory of its own. */
+async function newPdfium() {
+  const folder = root + places.pdfium;
+  pdfium ??= bytesOf(`${places.pdfium}pdfium.wasm`).then((bytes) => WebAssembly.compile(bytes));
+  const compiled = await pdfium;
+  const { init } = await import(`${folder}index.browser.js`);
+  const made = await init({
+    instantiateWasm: (/** @type {WebAssembly.Imports} */ imports, /** @type {Function} */ done) => {
+      WebAssembly.instantiate(compiled, imports).then((instance) => done(instance, compiled));
+      return {};
+    },
+  });
+  const functions = made.pdfium.wasmExports;
+  const view = (/** @type {number} */ address, /** @type {number} */ size) =>
+    new Uint8Array(functions.memory.buffer, address, size);
+  return { functions, view };
 }

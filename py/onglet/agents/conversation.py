@@ -70,6 +70,7 @@ class Turn:
     model: Answerer | None = None  # which wrote the answer
     steps: list[Step] = field(default_factory=list)  # the calls of tools before the answer
     sources: list[Source] | None = None  # passages it stands on; None: not asked of documents
+    collection: str = ""  # of which documents it was asked; empty: of all
 
     def begin(self) -> None:
         """Waits again; the text that is there stays, and what it was made of."""
@@ -85,6 +86,8 @@ class Turn:
         if self.steps:
             ended["steps"] = [asdict(step) for step in self.steps]
         ended["sources"] = self.sources and [asdict(source) for source in self.sources]
+        if self.collection:
+            ended["collection"] = self.collection
         return {
             "id": self.id,
             "conversation": conversation,
@@ -113,6 +116,7 @@ class Turn:
             model=Answerer.read(ended.get("model")),
             steps=steps,
             sources=read_all(ended.get("sources")),
+            collection=str(ended.get("collection", "")),
         )
 
     def parts(self) -> Parts:

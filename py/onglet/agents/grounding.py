@@ -12,7 +12,7 @@ RULE = (
 )
 TYPES = {
     "document": (str,), "name": (str,), "place": (int,), "page": (int, type(None)),
-    "headings": (str,), "text": (str,),
+    "headings": (str,), "text": (str,), "seen": (bool,),
 }  # fmt: skip
 
 
@@ -26,11 +26,15 @@ class Source:
     page: int | None
     headings: str
     text: str
+    seen: bool = False  # read from a picture
 
     @classmethod
     def read(cls, kept: object) -> "Source | None":
         """From what was kept, or came in a file; None if it is something else."""
-        if not isinstance(kept, dict) or set(kept) != set(TYPES):
+        if not isinstance(kept, dict):
+            return None
+        kept = {"seen": False, **kept}  # older ones do not say it
+        if set(kept) != set(TYPES):
             return None
         if not all(type(kept[name]) in types for name, types in TYPES.items()):
             return None

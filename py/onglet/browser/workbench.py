@@ -3,7 +3,8 @@ workers that run graphs and the encoder (web/workshop/worker.js). Knows no graph
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,61 @@ async def pixels(file: Any, width: int, height: int) -> bytes:
         return (await _workbench().pixels(file, width, height)).to_bytes()
     except JsException as error:
         raise OSError(str(error)) from error
+
+
+async def picture(data: bytes, longest: int) -> tuple[int, int, bytes]:
+    """A picture's width and height, at most `longest`, and its pixels on white: RGBA, row by row.
+
+    Raises OSError when the browser knows no such picture.
+    """
+    from pyodide.ffi import JsException, to_js
+
+    try:
+        found = await _workbench().picture(to_js(data), longest)
+    except JsException as error:
+        raise OSError(str(error)) from error
+    return found.width, found.height, found.data.to_bytes()
+
+
+class Pdfium:
+    """PDFium's functions in C, with a memory of their own, which is given back with them."""
+
+    def __init__(self, made: Any):
+        self._functions, self._view = made.functions, made.view
+
+    def call(self, name: str, *numbers: int) -> int:
+        """Calls a function: numbers and addresses in, one out, without a sign."""
+        return int(getattr(self._functions, name)(*numbers) or 0) & 0xFFFFFFFF
+
+    def put(self, data: bytes) -> int:
+        """The address of a copy, which stays."""
+        address = self.call("malloc", max(1, len(data)))
+        if not address:
+            raise MemoryError
+        self._view(address, len(data)).assign(data)
+        return address
+
+    def get(self, address: int, size: int) -> bytes:
+        return self._view(address, size).to_bytes()
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[int]:
+        """The address of so many bytes, for a while."""
+        address = self.put(bytes(size))
+        try:
+            yield address
+        finally:
+            self.call("free", address)
+
+
+async def pdfium() -> Pdfium:
+    """Loads PDFium anew: what a file broke there is not met by the next."""
+    return Pdfium(await _workbench().pdfium())
+
+
+async def need_files(group: str) -> None:
+    """Has the page keep a group of the site's files for use without a network."""
+    await _workbench().need(group)
 
 
 async def need_numpy() -> None:

@@ -6,8 +6,9 @@ Knows no format.
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from onglet.engine.errors import Refused
 
@@ -19,7 +20,10 @@ MOST_PAGES = 5_000
 MOST_CHARACTERS = 30_000_000  # of text in a document
 MOST_BLOCKS = 500_000
 
-Progress = Callable[[int, int], None]  # done, of how many
+
+class Progress(Protocol):
+    def __call__(self, done: float, total: int, seeing: bool = False) -> None:
+        """So much of a document is read; `seeing`: from a picture, which takes longer."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +33,20 @@ class Block:
     text: str
     level: int = 0  # 1 to 6: a heading; 0: text
     page: int | None = None  # from 1, where the format has pages
+    seen: bool = False  # read from a picture, so letters may be wrong
 
 
-def within_limits(blocks: Iterator[Block]) -> list[Block]:
+async def within_limits(blocks: AsyncIterator[Block]) -> list[Block]:
     """All blocks that hold text. Raises Refused document_too_long or no_text."""
     found, characters = [], 0
-    for block in blocks:
+    async for block in blocks:
         text = " ".join(block.text.split())
         if not text:
             continue
         characters += len(text)
         if characters > MOST_CHARACTERS or len(found) >= MOST_BLOCKS:
             raise Refused("document_too_long", limit=MOST_CHARACTERS)
-        found.append(Block(text, block.level, block.page))
+        found.append(replace(block, text=text))
     if not found:
         raise Refused("no_text")
     return found

@@ -15,7 +15,7 @@ from typing import Any
 from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
 from onglet.browser.safe import clean
 from onglet.documents.search import EACH, Hit, Near, search
-from onglet.engine.errors import Refused
+from onglet.engine.errors import Refused, problem_of
 from onglet.vault.keeper import Keeper
 from onglet.vault.papers import Entry, Papers, Passage
 from onglet.vault.store import answered
@@ -25,7 +25,7 @@ ENCODER = "all-MiniLM-L6-v2 Q8_0"  # with each document: vectors of two encoders
 WRITTEN = 200  # passages at a time
 EMBEDDED = 64  # passages at a time; a killed tab loses so many vectors at most
 LONGEST_NAME = 200  # characters
-READING = ("waking", "getting", "reading")
+READING = ("waking", "getting", "reading", "seeing")
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Import:
     name: str
     bytes: int
     stage: str = "waiting"  # waking, getting (bytes), reading (pages), indexing (passages), ended
-    done: int = 0
+    done: float = 0
     total: int = 0
     problem: Refused | None = None
     cancelled: bool = False
@@ -46,7 +46,7 @@ class Import:
     before: int = 0  # passages that had their vectors before this task
     counts: bool = False  # only its vectors are made anew: the document stays, whatever happens
 
-    def step(self, stage: str, done: int = 0, total: int = 0) -> None:
+    def step(self, stage: str, done: float = 0, total: int = 0) -> None:
         self.stage, self.done, self.total = stage, done, total
 
     @property
@@ -60,6 +60,7 @@ class Library:
         self.entries: list[Entry] = []
         self.imports: list[Import] = []
         self.thrown_away: Entry | None = None
+        self.dissolved: tuple[str, list[str]] | None = None  # a collection, and what was in it
         self.bridge: Bridge | None = None
         self._listeners = Listeners()
         self._tasks = itertools.count(1)
@@ -92,7 +93,7 @@ class Library:
     def _state(self) -> None:
         """Locked: no word of a document stays in this tab."""
         if self.papers is None and self.keeper.state["phase"] != "starting":
-            self.thrown_away, self._cleared = None, False
+            self.thrown_away, self.dissolved, self._cleared = None, None, False
             if self.imports or self.entries:
                 self.imports.clear()
                 self._reading = asyncio.ensure_future(self.bridge.call("end_workshop"))
@@ -127,13 +128,50 @@ class Library:
         entry = next((each for each in self.entries if each.id == id), None)
         if papers and entry:
             await papers.delete(id)
-            self.thrown_away = entry
+            self.thrown_away, self.dissolved = entry, None
             await self._look()
 
     async def undo(self) -> None:
-        if (papers := self.papers) and (entry := self.thrown_away):
+        """Brings back what was thrown away last, a document or a collection."""
+        if not (papers := self.papers):
+            return
+        if entry := self.thrown_away:
             self.thrown_away = None
             await papers.restore(entry.id)
+        if dissolved := self.dissolved:
+            self.dissolved = None
+            await papers.collect(dissolved[1], dissolved[0])
+        await self._look()
+
+    @property
+    def collections(self) -> list[str]:
+        """The names of those that hold something, by the alphabet."""
+        return sorted({each.collection for each in self.entries} - {""}, key=str.casefold)
+
+    def held(self, collection: str) -> list[str]:
+        """The ids of the documents in a collection; of all of them, when there is none such."""
+        held = [each.id for each in self.entries if each.collection == collection]
+        return held if collection and held else [each.id for each in self.entries]
+
+    async def collect(self, id: str, collection: str) -> None:
+        """Puts a document into the collection of that name; '' takes it out."""
+        if papers := self.papers:
+            await papers.collect([id], clean(collection).strip()[:LONGEST_NAME])
+            await self._look()
+
+    async def rename(self, collection: str, name: str) -> None:
+        """Gives a collection another name; one that is there takes its documents in."""
+        name = clean(name).strip()[:LONGEST_NAME]
+        if (papers := self.papers) and name and collection in self.collections:
+            await papers.collect(self.held(collection), name)
+            self._tell("renamed", (collection, name))
+            await self._look()
+
+    async def dissolve(self, collection: str) -> None:
+        """Takes a collection away; its documents stay, `undo` puts them back."""
+        if (papers := self.papers) and collection in self.collections:
+            self.dissolved, self.thrown_away = (collection, self.held(collection)), None
+            await papers.collect(self.dissolved[1], "")
             await self._look()
 
     async def passages(self, id: str, first: int, count: int) -> list[Passage]:
@@ -202,13 +240,7 @@ class Library:
     async def _take_all(self) -> None:
         while waiting := [each for each in self.imports if each.stage == "waiting"]:
             one = waiting[0]
-            try:
-                await self._take(one)
-            except Refused as refused:
-                one.problem = refused
-            except ServiceFailed as error:
-                LOG.warning("import: %s", error)
-                one.problem = Refused("workshop_failed")
+            one.problem = await problem_of(self._take(one))
             one.stage = "ended"
             if one.cancelled:
                 await self._forget(one)
@@ -248,7 +280,8 @@ class Library:
             for first in range(0, len(read["passages"]), WRITTEN):
                 part = enumerate(read["passages"][first : first + WRITTEN], first)
                 rows = [
-                    (place, page, clean(above), clean(text)) for place, (text, page, above) in part
+                    (place, page, clean(above), clean(text), seen)
+                    for place, (text, page, above, seen) in part
                 ]
                 self._check(one)
                 await papers.add(one.document, rows)
@@ -298,24 +331,27 @@ class Library:
 
     # Questions
 
-    async def search(self, question: str) -> list[Hit]:
-        """The passages that fit a question; none when nothing does. Raises Refused."""
+    async def search(self, question: str, collection: str = "") -> list[Hit]:
+        """The passages that fit a question, of a collection or of all documents; none when nothing
+        does. Raises Refused."""
         papers = self.papers
         if papers and not self.entries:
             await self._look()
         if not papers or not self.entries:
             return []
-        return await search(papers, question, await self._near(papers, question))
+        documents = sorted(self.held(collection))
+        near = await self._near(papers, question, documents)
+        return await search(papers, question, documents, near)
 
-    async def _near(self, papers: Papers, question: str) -> Near | None:
+    async def _near(self, papers: Papers, question: str, documents: list[str]) -> Near | None:
         """What comes nearest in meaning; None when the workshop does not run, or vectors are being
         made anew: words must do."""
-        index = " ".join(sorted(each.id for each in self.entries))
+        index = " ".join(documents)
         given = {"question": question, "index": index, "count": EACH}
         try:
             found = await self._ask("nearest", **given)
             if found is None:  # a workshop that does not know these documents yet
-                if not (rows := await papers.vectors()):
+                if not (rows := await papers.vectors(documents)):
                     return None
                 given |= {"numbers": [number for number, _ in rows]}
                 given |= {"vectors": "".join(vector for _, vector in rows)}

@@ -21,6 +21,7 @@ class Passage:
     text: str
     page: int | None
     headings: str  # "Chapter › Section"
+    seen: bool = False  # read from a picture
 
     @property
     def with_headings(self) -> str:
@@ -32,11 +33,11 @@ def passages(blocks: list[Block]) -> Iterator[Passage]:
     """The passages of a document, in reading order."""
     path: dict[int, str] = {}
     held: list[str] = []
-    page, above = None, ""
+    page, above, seen = None, "", False
 
     def flush() -> Iterator[Passage]:
         if held:
-            yield Passage("\n".join(held), page, above)
+            yield Passage("\n".join(held), page, above, seen)
             held.clear()
 
     for block in blocks:
@@ -48,6 +49,7 @@ def passages(blocks: list[Block]) -> Iterator[Passage]:
             path[block.level] = block.text
         if not held:
             page, above = block.page, " › ".join(list(path.values())[-DEEPEST:])
+            seen = block.seen
         for part in pieces(block.text):
             if held and length(held) + len(part) > WANTED:
                 yield from flush()

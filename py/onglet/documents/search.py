@@ -54,16 +54,21 @@ def fused(*rankings: Iterable[int]) -> list[tuple[int, float]]:
 
 
 async def search(
-    papers: Papers, question: str, near: Near | None = None, count: int = BEST
+    papers: Papers,
+    question: str,
+    documents: Sequence[str],
+    near: Near | None = None,
+    count: int = BEST,
 ) -> list[Hit]:
-    """The passages that fit a question best; `near` by meaning, None where that is not to be had.
+    """The passages of these documents that fit a question best; `near` by meaning, None where that
+    is not to be had.
 
     Nothing when no passage comes near enough in meaning.
     """
     if near is not None and not fits(near):
         return []
     wanted = query(question)
-    words = await papers.with_words(wanted, EACH) if wanted else []
+    words = await papers.with_words(wanted, documents, EACH) if wanted else []
     best = dict(fused(words, [number for number, _ in near or []])[:count])
     return [Hit(each, best[each.number]) for each in await papers.numbered(list(best))]
 

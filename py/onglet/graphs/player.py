@@ -5,16 +5,14 @@ Tells listeners of `changed`. No screen.
 """
 
 import itertools
-import logging
 from collections.abc import Callable
 from typing import Any
 
-from onglet.browser.bridge import Bridge, Listeners, ServiceFailed
+from onglet.browser.bridge import Bridge, Listeners
 from onglet.browser.safe import clean
-from onglet.engine.errors import Refused
+from onglet.engine.errors import Refused, problem_of
 from onglet.vault.store import answered
 
-LOG = logging.getLogger(__name__)
 FIRST_TASK = 1_000_000_000  # the documents count theirs from 1
 TIMES = 5  # a run is timed
 
@@ -84,13 +82,7 @@ class Player:
     async def _guarded(self, stage: str, work: Any) -> None:
         self.stage, self.share, self.problem = stage, 0.0, None
         self._tell()
-        try:
-            await work
-        except Refused as refused:
-            self.problem = refused
-        except ServiceFailed as error:
-            LOG.warning("graph: %s", error)
-            self.problem = Refused("workshop_failed")
+        self.problem = await problem_of(work)
         self.stage = ""
         self._tell()
 

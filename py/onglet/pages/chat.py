@@ -408,6 +408,7 @@ class ChatPage:
         status = {"busy": session.busy, "text": text, "context": context}
         status["editing"] = bool(self.editing)
         status["documents"] = session.asks_documents if session.documents.entries else None
+        status["collection"] = session.collection
         if status != self.chat.status:
             self.chat.status = status
 
@@ -529,7 +530,8 @@ class ChatPage:
     def _source(self, source: Source) -> dict:
         """A passage under its answer."""
         page = say("documents.page", page=source.page) if source.page else ""
-        parts = (source.name, page, source.headings)
+        seen = say("documents.seen") if source.seen else ""
+        parts = (source.name, page, source.headings, seen)
         label = " · ".join(clean(part) for part in parts if part)
         name = {"name": clean(source.name), "page": source.page}
         return {**name, "label": label, "text": clean(source.text)}

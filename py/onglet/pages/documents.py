@@ -5,11 +5,10 @@ them, finds passages in them and shows each in its place.
 import time
 from typing import Any
 
-from onglet.browser.bridge import ServiceFailed
 from onglet.components import Paper
 from onglet.documents.library import Import
 from onglet.documents.search import Hit
-from onglet.engine.errors import Refused
+from onglet.engine.errors import Refused, problem_of
 from onglet.sheets.side import buttons, plain, text, title
 from onglet.vault.papers import Entry, Passage
 from onglet.words import explain, say, size
@@ -38,6 +37,7 @@ class DocumentsPage:
         self.question = ""
         self.hits: list[Hit] | None = None  # None: nothing was asked
         self.problem: Refused | None = None
+        self.naming: tuple[str, str] | None = None  # collect a document, rename a collection
         self._drawn = 0.0
         library, run = self.library, app.run
         self.paper.hear(
@@ -52,7 +52,12 @@ class DocumentsPage:
             earlier=lambda _: run(self._guarded(self._turn(-SHOWN))),
             later=lambda _: run(self._guarded(self._turn(SHOWN))),
             back=lambda _: self._back(),
-            ask=lambda _: self._ask(),
+            ask=lambda m: self._ask(m.get("key", "")),
+            collect=lambda m: self._name("collect", m["key"]),
+            rename=lambda m: self._name("rename", m["key"]),
+            name=lambda m: run(self._guarded(self._named(m["name"]))),
+            no_name=lambda _: self._name(),
+            dissolve=lambda m: run(self._guarded(library.dissolve(m["key"]))),
         )
         library.on("changed", lambda _: self._changed())
         library.on("show", lambda wanted: run(self._guarded(self._show(*wanted))))
@@ -69,10 +74,7 @@ class DocumentsPage:
 
     async def _guarded(self, work: Any) -> None:
         self.problem = None
-        try:
-            await work
-        except (Refused, ServiceFailed) as error:
-            self.problem = error if isinstance(error, Refused) else Refused("workshop_failed")
+        self.problem = await problem_of(work)
         self.draw()
 
     async def _find(self, question: str) -> None:
@@ -101,8 +103,19 @@ class DocumentsPage:
         self.passages = await self.library.passages(self.open.id, first, SHOWN)
         self.draw()
 
-    def _ask(self) -> None:
-        self.session.ask_documents(True)
+    def _name(self, work: str = "", key: str = "") -> None:
+        """Asks for the name of a collection."""
+        self.naming = (work, key) if work else None
+        self.draw()
+        if work:
+            self.paper.tell("focus")
+
+    async def _named(self, name: str) -> None:
+        (work, key), self.naming = self.naming, None
+        await (self.library.collect if work == "collect" else self.library.rename)(key, name)
+
+    def _ask(self, collection: str) -> None:
+        self.session.ask_documents(True, collection)
         self.app.go_to("chat")
 
     def _back(self) -> None:
@@ -116,6 +129,7 @@ class DocumentsPage:
         """Locked: nothing of a document stays on the screen."""
         if not self.library.papers:
             self.open, self.passages, self.hits, self.question = None, [], None, ""
+            self.naming = None
         self.draw()
 
     def _changed(self) -> None:
@@ -135,6 +149,8 @@ class DocumentsPage:
 
     def _list(self) -> list[dict]:
         library = self.library
+        if self.naming:
+            return self._form()
         told = [text("documents.meaning", "muted")]
         if library.papers is None:
             locked = self.session.keeper.locked
@@ -145,13 +161,44 @@ class DocumentsPage:
             told += [{"kind": "items", "items": [importing(one) for one in library.imports]}]
         if entry := library.thrown_away:
             told += [text("documents.deleted", name=entry.name), plain(undo="chat.undo")]
+        if library.dissolved:
+            name = library.dissolved[0]
+            told += [text("documents.dissolved", name=name), plain(undo="chat.undo")]
         if library.entries:
             told += self._search()
-            told += [title("documents.kept")]
-            told += [{"kind": "items", "items": [kept(one) for one in library.entries]}]
+            told += self._kept()
         elif not library.imports:
             told.append(text("documents.empty"))
         return told
+
+    def _kept(self) -> list[dict]:
+        """The documents by collection; those of none are the first."""
+        library, told = self.library, []
+        for collection in ("", *library.collections):
+            held = [one for one in library.entries if one.collection == collection]
+            if not held:
+                continue
+            name = {"kind": "title", "text": collection}
+            told += [name if collection else title("documents.kept")]
+            if collection:
+                names = {"ask": "documents.ask_these", "rename": "documents.rename"}
+                names["dissolve"] = "documents.dissolve"
+                told += [plain(**names) | {"key": collection}]
+            told += [{"kind": "items", "items": [kept(one) for one in held]}]
+        return told
+
+    def _form(self) -> list[dict]:
+        """The field for the name of a collection."""
+        work, key = self.naming
+        one = next((one for one in self.library.entries if one.id == key), None)
+        known = one.collection if one else ""
+        label = say("documents.name", name=one.name) if one else say("documents.rename_to")
+        field = {"name": "name", "label": label, "type": "text", "autocomplete": "off"}
+        field |= {"value": known if work == "collect" else key, "optional": work == "collect"}
+        hint = ", ".join(self.library.collections)
+        hint = say("documents.collections", names=hint) if hint and work == "collect" else ""
+        form = {"kind": "form", "name": "name", "button": say("documents.save_name")}
+        return [{**form, "hint": hint, "fields": [field]}, plain(no_name="documents.cancel")]
 
     def _search(self) -> list[dict]:
         field = {"name": "find", "label": say("documents.find"), "type": "search"}
@@ -181,8 +228,10 @@ class DocumentsPage:
 def place_of(one: Passage, named: bool = True) -> str:
     """Document, page and headings of a passage, in a line."""
     page = say("documents.page", page=one.page) if one.page else ""
-    parts = (one.name if named else "", page, one.headings)
-    return " · ".join(part for part in parts if part) or say("documents.place", place=one.place + 1)
+    place = page or one.headings or say("documents.place", place=one.place + 1)
+    seen = say("documents.seen") if one.seen else ""
+    parts = (one.name if named else "", place, one.headings if page else "", seen)
+    return " · ".join(part for part in parts if part)
 
 
 def passage(
@@ -195,7 +244,7 @@ def passage(
 def kept(entry: Entry) -> dict:
     pages = [say("documents.pages", count=entry.pages)] if entry.pages else []
     facts = [*pages, say("documents.passages", count=entry.passages), size(entry.bytes)]
-    names = {"show": "documents.open", "delete": "documents.delete"}
+    names = {"show": "documents.open", "collect": "documents.collect", "delete": "documents.delete"}
     return item(entry.id, entry.name, " · ".join(facts), names)
 
 
@@ -208,7 +257,8 @@ def importing(one: Import) -> dict:
     if one.cancelled:
         facts = say("documents.stage.cancelling")
     else:
-        facts = say(f"documents.stage.{one.stage}", done=one.done, total=one.total)
+        done = int(one.done) + (one.stage == "seeing")  # the page that is being looked at
+        facts = say(f"documents.stage.{one.stage}", done=min(done, one.total), total=one.total)
     share = one.share if one.total else None
     names = {} if one.counts else {"cancel": "documents.cancel"}
     return item(one.key, one.name, facts, names, share=share)

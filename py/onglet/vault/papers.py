@@ -10,7 +10,7 @@ from onglet.vault.rows import UNDO_SECONDS, Rows
 
 LISTED = 1000
 COUNTS = "d.deleted IS NULL AND d.ready IS NOT NULL"
-FOUND = "p.number, p.document, d.name, p.place, p.page, p.headings, p.text"
+FOUND = "p.number, p.document, d.name, p.place, p.page, p.headings, p.text, p.seen"
 HEADING_WEIGHT = 2.0  # of a word in a heading, beside one in the text
 
 
@@ -23,6 +23,7 @@ class Entry:
     bytes: int
     pages: int | None
     passages: int = 0
+    collection: str = ""  # its name; empty: in none
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Passage:
     page: int | None
     headings: str
     text: str
+    seen: bool = False  # read from a picture
+
+    @classmethod
+    def of(cls, row: list) -> "Passage":
+        return cls(*row[:-1], seen=bool(row[-1]))
 
 
 class Papers(Rows):
@@ -56,10 +62,15 @@ class Papers(Rows):
     async def all(self) -> list[Entry]:
         """Those that count, the newest first."""
         sql = f"""SELECT d.id, d.name, d.bytes, d.pages,
-            (SELECT count(*) FROM passage p WHERE p.document = d.id)
+            (SELECT count(*) FROM passage p WHERE p.document = d.id), d.collection
             FROM document d WHERE {COUNTS} ORDER BY d.created DESC LIMIT ?"""
         (rows,) = await self.store.read([sql, LISTED])
         return [Entry(*row) for row in rows]
+
+    async def collect(self, ids: Sequence[str], collection: str) -> None:
+        """Puts documents into a collection; '' takes them out."""
+        sql = "UPDATE document SET collection = ? WHERE id = ?"
+        await self.store.write(*([sql, collection, id] for id in ids))
 
     async def begin(self, entry: Entry, encoder: str) -> None:
         """A document that does not count before `finish`; `encoder` will make its vectors."""
@@ -68,10 +79,10 @@ class Papers(Rows):
         row = [entry.id, entry.name, entry.bytes, entry.pages, time.time(), encoder]
         await self.store.write([sql, *row])
 
-    async def add(self, id: str, rows: Sequence[tuple[int, int | None, str, str]]) -> None:
-        """Adds passages, as yet without vectors: (place, page, headings, text)."""
-        sql = """INSERT INTO passage (document, place, page, headings, text, vector)
-            VALUES (?, ?, ?, ?, ?, '')"""
+    async def add(self, id: str, rows: Sequence[tuple[int, int | None, str, str, bool]]) -> None:
+        """Adds passages, as yet without vectors: (place, page, headings, text, seen)."""
+        sql = """INSERT INTO passage (document, place, page, headings, text, seen, vector)
+            VALUES (?, ?, ?, ?, ?, ?, '')"""
         await self.store.write(*([sql, id, *row] for row in rows))
 
     async def was_read(self, id: str) -> None:
@@ -120,28 +131,34 @@ class Papers(Rows):
         sql = f"""SELECT {FOUND} FROM passage p JOIN document d ON d.id = p.document
             WHERE p.document = ? AND p.place >= ? AND {COUNTS} ORDER BY p.place LIMIT ?"""
         (rows,) = await self.store.read([sql, id, first, count])
-        return [Passage(*row) for row in rows]
+        return [Passage.of(row) for row in rows]
 
     async def numbered(self, numbers: Sequence[int]) -> list[Passage]:
         """The passages of these numbers, in their order; those that are gone are left out."""
-        marks = ", ".join("?" * len(numbers))
         sql = f"""SELECT {FOUND} FROM passage p JOIN document d ON d.id = p.document
-            WHERE p.number IN ({marks}) AND {COUNTS}"""
+            WHERE p.number IN ({marks(numbers)}) AND {COUNTS}"""
         (rows,) = await self.store.read([sql, *numbers])
-        known = {row[0]: Passage(*row) for row in rows}
+        known = {row[0]: Passage.of(row) for row in rows}
         return [known[number] for number in numbers if number in known]
 
-    async def vectors(self) -> list[tuple[int, str]]:
-        """(number, vector) of every passage that counts; none while one has no vector."""
+    async def vectors(self, documents: Sequence[str]) -> list[tuple[int, str]]:
+        """(number, vector) of every passage of these documents that counts; none while one has no
+        vector."""
         sql = f"""SELECT p.number, p.vector FROM passage p JOIN document d ON d.id = p.document
-            WHERE {COUNTS} ORDER BY p.number"""
-        (rows,) = await self.store.read([sql])
+            WHERE d.id IN ({marks(documents)}) AND {COUNTS} ORDER BY p.number"""
+        (rows,) = await self.store.read([sql, *documents])
         return [(number, vector) for number, vector in rows] if all(v for _, v in rows) else []
 
-    async def with_words(self, query: str, count: int) -> list[int]:
-        """Numbers of the passages that fit an FTS5 query best, by BM25."""
+    async def with_words(self, query: str, documents: Sequence[str], count: int) -> list[int]:
+        """Numbers of the passages of these documents that fit an FTS5 query best, by BM25."""
         sql = f"""SELECT p.number FROM passage_words w JOIN passage p ON p.number = w.rowid
-            JOIN document d ON d.id = p.document WHERE passage_words MATCH ? AND {COUNTS}
+            JOIN document d ON d.id = p.document
+            WHERE passage_words MATCH ? AND d.id IN ({marks(documents)}) AND {COUNTS}
             ORDER BY bm25(passage_words, {HEADING_WEIGHT}, 1.0) LIMIT ?"""
-        (rows,) = await self.store.read([sql, query, count])
+        (rows,) = await self.store.read([sql, query, *documents, count])
         return [number for (number,) in rows]
+
+
+def marks(values: Sequence) -> str:
+    """A place for each value in a statement."""
+    return ", ".join("?" * len(values))

@@ -12,15 +12,16 @@ from onglet.vault.schema import MIGRATIONS, VERSION
 from onglet.vault.store import Statement
 
 DOCUMENTS = {
-    "document": ("id", "name", "bytes", "pages", "created", "ready", "deleted"),
-    "passage": ("document", "place", "page", "headings", "text", "vector"),
+    "document": ("id", "name", "bytes", "pages", "created", "ready", "deleted", "collection"),
+    "passage": ("document", "place", "page", "headings", "text", "vector", "seen"),
 }
 TABLES = archive.TABLES | DOCUMENTS
 TEXT, WHOLE, NUMBER, NONE = (str,), (int,), (int, float), (type(None),)
 TYPES = {  # of what archive.py does not check
-    "document": (TEXT, TEXT, WHOLE, WHOLE + NONE, NUMBER, NUMBER, NUMBER + NONE),
-    "passage": (TEXT, WHOLE, WHOLE + NONE, TEXT, TEXT, TEXT),
+    "document": (TEXT, TEXT, WHOLE, WHOLE + NONE, NUMBER, NUMBER, NUMBER + NONE, TEXT),
+    "passage": (TEXT, WHOLE, WHOLE + NONE, TEXT, TEXT, TEXT, WHOLE),
 }
+ADDED = {"seen": 0, "collection": ""}  # columns that an older store has not: what stands for them
 NO_END = '{"figures": null, "problem": null}'
 TITLE_LENGTH = 60
 
@@ -79,6 +80,7 @@ def usable(table: str, rows: list[list], unsure: set[int]) -> Iterator[Row]:
     seen = set()
     for place, values in enumerate(rows):
         row = dict(zip(TABLES[table], values, strict=True))
+        row |= {name: value for name, value in ADDED.items() if row.get(name, value) is None}
         if table == "turn" and not fits(table, row):
             row["ended"] = NO_END
         if table == "conversation" and place in unsure:

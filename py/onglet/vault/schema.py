@@ -131,6 +131,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT""",
         "CREATE INDEX run_of ON run (schedule, began)",
     ),
+    (
+        # 1: read from a picture
+        "ALTER TABLE passage ADD COLUMN seen INTEGER NOT NULL DEFAULT 0",
+    ),
+    (
+        # the name of the collection that it is in; empty: in none
+        "ALTER TABLE document ADD COLUMN collection TEXT NOT NULL DEFAULT ''",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

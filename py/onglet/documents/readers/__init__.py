@@ -1,8 +1,10 @@
 """One file a format, each with `read(data, name, progress) -> blocks` and the `SUFFIXES` that it
-reads; found by looking, as in `engine/models/`. A reader imports its library when it runs."""
+reads; found by looking, as in `engine/models/`. A reader imports its library when it runs; one
+that waits for something gives its blocks asynchronously."""
 
 import importlib
 import pkgutil
+from collections.abc import AsyncIterator
 from types import ModuleType
 
 from onglet.documents.blocks import MOST_BYTES, Block, Progress, within_limits
@@ -18,7 +20,11 @@ def suffix_of(name: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
-def read(data: bytes, name: str, progress: Progress = lambda done, total: None) -> list[Block]:
+def quietly(done: float, total: int, seeing: bool = False) -> None:
+    """Progress that nobody wants to hear of."""
+
+
+async def read(data: bytes, name: str, progress: Progress = quietly) -> list[Block]:
     """The text of a file, by the suffix of its name; what looks like another format is read so.
 
     Raises Refused: empty_file, document_too_big, unknown_document (`suffix`), broken_document,
@@ -31,14 +37,22 @@ def read(data: bytes, name: str, progress: Progress = lambda done, total: None) 
     suffix = "pdf" if data[:1024].lstrip().startswith(b"%PDF-") else suffix_of(name)
     for module in modules():
         if suffix in module.SUFFIXES:
-            return within_limits(guarded(module, data, name, progress))
+            return await within_limits(guarded(module, data, name, progress))
     raise Refused("unknown_document", suffix=suffix)
 
 
-def guarded(module: ModuleType, data: bytes, name: str, progress: Progress):
+async def guarded(
+    module: ModuleType, data: bytes, name: str, progress: Progress
+) -> AsyncIterator[Block]:
     """What a library trips over is a broken document, with no trace of the library's words."""
     try:
-        yield from module.read(data, name, progress)
+        blocks = module.read(data, name, progress)
+        if isinstance(blocks, AsyncIterator):
+            async for block in blocks:
+                yield block
+        else:
+            for block in blocks:
+                yield block
     except (Refused, MemoryError):
         raise
     except Exception as error:

@@ -1,114 +1,77 @@
-"""PDF, by pypdf: text page by page, headings from the outline. Pictures of pages hold no text."""
+"""PDF, by PDFium: text page by page, headings from the outline. Pages that are pictures are drawn
+and read by the models of `documents/ocr/`."""
 
-import io
-import logging
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 
+from onglet.browser import workbench
+from onglet.documents import ocr
 from onglet.documents.blocks import MOST_PAGES, Block, Progress
+from onglet.documents.paragraphs import paragraphs
+from onglet.documents.pdfium import INCH, Page, Pdf
 from onglet.engine.errors import Refused
 
 if TYPE_CHECKING:
-    from pypdf import PdfReader
+    import numpy as np
 
 SUFFIXES = ("pdf",)
-LONGEST_PAGE = 200_000  # characters
-WIDEST_SPACE = 400  # thousandths of the font's size
-SHORT = 0.6  # of the page's usual line: a line so short ends a paragraph
 MOST_HEADINGS = 20_000
+LITTLE = 100  # characters: a page with fewer may be a picture
+PICTURED = 0.3  # of such a page is pictures: what they show is read
+FINE = 200  # pixels an inch, of a page that is drawn to be read
+SIDES = (1600, 3400)  # pixels of its longer side, whatever its size in inches
 
 
-def read(data: bytes, name: str, progress: Progress) -> Iterator[Block]:
-    from pypdf import PdfReader
-
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    narrow_spaces()
-    reader = PdfReader(io.BytesIO(data))
-    if reader.is_encrypted and not reader.decrypt(""):
-        raise Refused("locked_document")
-    limit_pages(reader)
-    count = len(reader.pages)
-    if count > MOST_PAGES:
-        raise Refused("document_pages", pages=count, limit=MOST_PAGES)
-    headings = outline(reader)
-    for number, page in enumerate(reader.pages, 1):
-        text = extracted(page)[:LONGEST_PAGE]
-        for level, title in headings.get(number, ()):
-            before, found, after = text.partition(title)
-            if found:
-                yield from (Block(part, 0, number) for part in paragraphs(before))
-                text = after
-            yield Block(title, level, number)
-        yield from (Block(part, 0, number) for part in paragraphs(text))
-        progress(number, count)
-
-
-def limit_pages(reader: "PdfReader") -> None:
-    """Refuses a file of far too many pages before pypdf lists them, whatever the file says of their
-    number: a few branches that hold one another ten times over, or in a circle, have no end."""
-    waiting, pages = [reader.root_object["/Pages"]], 0
-    while waiting:
-        kids = waiting.pop().get_object().get("/Kids")
-        pages += 1
-        waiting += kids or []
-        if pages + len(waiting) > 2 * MOST_PAGES:
-            raise Refused("document_pages", pages=pages + len(waiting), limit=MOST_PAGES)
-
-
-def narrow_spaces() -> None:
-    """Lets pypdf see the gaps between words of justified lines: a font that has no space gets an
-    invented width in it (XeTeX: 564 of 1000), and gaps below half of it were taken for kerning."""
-    from pypdf.generic._font import Font
-
-    if not hasattr(Font, "width_as_found"):
-        Font.width_as_found = Font._add_space_width
-        Font._add_space_width = staticmethod(
-            lambda *given: min(Font.width_as_found(*given), WIDEST_SPACE)
-        )
-
-
-def extracted(page: Any) -> str:
-    """A page's text; nothing where that page alone is broken."""
-    try:
-        return page.extract_text()
-    except (RecursionError, MemoryError):
-        raise
-    except Exception:
-        return ""
-
-
-def outline(reader: "PdfReader") -> dict[int, list[tuple[int, str]]]:
-    """Page -> (level, title) of the outline's entries on it; nothing when it cannot be read."""
-    found: dict[int, list[tuple[int, str]]] = {}
-    try:
-        entries = [(1, entry) for entry in reader.outline]
-        while entries and sum(map(len, found.values())) < MOST_HEADINGS:
-            level, entry = entries.pop(0)
-            if isinstance(entry, list):
-                entries[:0] = [(level + 1, inner) for inner in entry]
-                continue
-            page = reader.get_destination_page_number(entry)
-            if page is not None and page >= 0:
-                found.setdefault(page + 1, []).append((min(level, 6), str(entry.title)))
-    except Exception:
-        return found
-    return found
-
-
-def paragraphs(text: str) -> Iterator[str]:
-    """Lines put together again: a short line that ends a sentence ends a paragraph."""
-    lines = [line.strip() for line in text.splitlines()]
-    lengths = sorted(len(line) for line in lines if line)
-    if not lengths:
-        return
-    usual = lengths[int(len(lengths) * 0.8)]
-    held = ""
-    for line in lines:
-        if line and held.endswith("-") and line[0].islower():
-            held = held[:-1] + line
+async def read(data: bytes, name: str, progress: Progress) -> AsyncIterator[Block]:
+    pdf = Pdf(await workbench.pdfium(), data)
+    if pdf.count > MOST_PAGES:
+        raise Refused("document_pages", pages=pdf.count, limit=MOST_PAGES)
+    headings: dict[int, list[tuple[int, str]]] = {}
+    for number, level, title in pdf.outline(MOST_HEADINGS):
+        headings.setdefault(number, []).append((min(level, 6), " ".join(title.split())))
+    for number in range(pdf.count):
+        progress(number, pdf.count)
+        with pdf.page(number) as page:
+            text = page.text() if page else ""
+            eyes = await ocr.eyes() if page and is_picture(page, text) else None
+            picture = drawn(page) if eyes else None
+        if eyes:
+            part = partial(part_of_page, progress, number, pdf.count)
+            for said in paragraphs(await eyes.see(picture, part)):
+                yield Block(said, 0, number + 1, seen=True)
         else:
-            held = f"{held} {line}".strip()
-        if not line or (len(line) < usual * SHORT and line.endswith((".", ":", "!", "?", ";"))):
-            yield held
-            held = ""
-    yield held
+            for block in blocks(text, headings.get(number, ()), number + 1):
+                yield block
+    progress(pdf.count, pdf.count)
+
+
+def blocks(text: str, headings: list[tuple[int, str]], page: int) -> Iterator[Block]:
+    """A page's text, cut at the headings that the outline has on it."""
+    for level, title in headings:
+        before, found, after = text.partition(title)
+        if found:
+            yield from (Block(part, 0, page) for part in paragraphs(before))
+            text = after
+        yield Block(title, level, page)
+    yield from (Block(part, 0, page) for part in paragraphs(text))
+
+
+def part_of_page(progress: Progress, page: int, pages: int, lines: int, of: int) -> None:
+    progress(page + lines / of, pages, seeing=True)
+
+
+def is_picture(page: Page, text: str) -> bool:
+    """Whether what a page says is to be read from its looks: scans, and letters that are lines."""
+    if len(text.strip()) >= LITTLE:
+        return False
+    return page.pictured() >= PICTURED or not (text.strip() or page.empty())
+
+
+def drawn(page: Page) -> "np.ndarray":
+    """A page as large as the models want it."""
+    sizes = page.size()
+    least, most = SIDES
+    longest = min(max(FINE / INCH * max(sizes), least), most)
+    width, height = (max(1, round(size * longest / max(sizes))) for size in sizes)
+    return page.drawn(width, height)
