@@ -213,6 +213,29 @@ def test_the_only_tab_takes_the_new_build_over(folder, visit, host):
     assert kept_builds(page) == ["two"]
 
 
+def test_a_part_that_comes_in_use_meanwhile_is_stored_too(folder, visit, host):
+    code = folder / "a/one"
+    for name in ("first.txt", "second.txt"):
+        (code / name).write_text(name)
+    use = """() => {
+      globalThis.used ??= caches.open(`onglet ${location.pathname} one`).then((cache) =>
+        cache.put("a/one/first.txt", new Response("first.txt")));
+      return -1e9;
+    }"""
+    main = code / "main.js"
+    main.write_text(main.read_text().replace("() => -1e9", use))
+    list_files(folder, "one")
+    listed = json.loads((folder / "files.json").read_text())
+    for row in listed["files"]:
+        row["group"] = "workshop" if row["path"].endswith(("first.txt", "second.txt")) else "app"
+    (folder / "files.json").write_text(json.dumps(listed))
+    page = visit()
+    assert page.evaluate("() => globalThis.stored") is True
+    host.stop()
+    second = "async () => (await fetch('a/one/second.txt')).text()"
+    assert page.evaluate(second) == "second.txt"
+
+
 DAMAGES = {
     "old list": lambda folder, old: (folder / "files.json").write_text(old),
     "no list": lambda folder, old: (folder / "files.json").unlink(),

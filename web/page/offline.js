@@ -6,6 +6,7 @@ import { askWorker, PATIENCE } from "./isolation.js";
 
 const REST = 1_500; // milliseconds without a word from the engine before the next file
 const FILE_PATIENCE = 600_000;
+const ROUNDS = 5; // while files are stored the person may use a part that adds to them
 const LOOK = 50; // milliseconds between two looks whether the worker of the host's build is there
 
 /**
@@ -36,16 +37,20 @@ async function activeWorker(registration) {
  */
 async function fill(worker, quietSince) {
   if (!worker) return false;
-  const { files, error, moved } = await askWorker(worker, { kind: "missing" });
-  if (moved) return null;
-  if (!files || error) return false;
-  for (const file of files) {
-    await rest(quietSince);
-    const { stored } = await askWorker(worker, { kind: "store", file }, FILE_PATIENCE);
-    if (!stored) return false;
+  for (let round = 0; round < ROUNDS; round++) {
+    const { files, error, moved } = await askWorker(worker, { kind: "missing" });
+    if (moved) return null;
+    if (!files || error) return false;
+    for (const file of files) {
+      await rest(quietSince);
+      const { stored } = await askWorker(worker, { kind: "store", file }, FILE_PATIENCE);
+      if (!stored) return false;
+    }
+    const end = await askWorker(worker, { kind: "finish" });
+    if (end.moved) return null;
+    if (end.complete) return true;
   }
-  const end = await askWorker(worker, { kind: "finish" });
-  return end.moved ? null : Boolean(end.complete);
+  return false;
 }
 
 /**
