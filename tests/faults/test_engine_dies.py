@@ -170,16 +170,17 @@ def test_load_cancelled_and_begun_again_answers_the_question_that_waits(open_app
 
 @pytest.fixture
 def with_fault(site, tmp_path):
-    """with_fault((file, old, new)...) -> the site with some lines of its engine changed."""
+    """with_fault((old, new)...) -> the site with some lines of its engine's worker changed."""
     opened = contextlib.ExitStack()
 
-    def serve(*changes: tuple[str, str, str]) -> Loopback:
+    def serve(*changes: tuple[str, str]) -> Loopback:
         (engine,) = site.glob("a/*/engine")
         shutil.copytree(engine, tmp_path / "engine")
-        for name, old, new in changes:
-            text = (tmp_path / "engine" / name).read_text()
+        worker = tmp_path / "engine" / "worker.js"
+        for old, new in changes:
+            text = worker.read_text()
             assert text.count(old) == 1
-            (tmp_path / "engine" / name).write_text(text.replace(old, new))
+            worker.write_text(text.replace(old, new))
         folder = f"/{engine.relative_to(site).as_posix()}/"
         folders = {folder: tmp_path / "engine", "/": site}
         return opened.enter_context(Loopback(folders, headers=HEADERS))
@@ -200,7 +201,7 @@ def test_too_little_memory_and_a_trapped_kernel_leave_a_smaller_engine(
     line = "this.words[fields.count / 4] = tokens.length;"
     trap = "globalThis.steps = (globalThis.steps ?? 0) + 1; if (this.threads > 1 && steps > 60) "
     fault = line + trap + "this.words[fields.count / 4] = 1 << 20;"
-    host = with_fault(("pool.js", memory, refusal + memory), ("kernels.js", line, fault))
+    host = with_fault((memory, refusal + memory), (line, fault))
     app = App(new_context(host).new_page(), host.origin + "/").open().wait_live().wait_model()
     app.expect("notice.smaller")
     assert app.window()["loaded"]["context"] == 2048
