@@ -10,6 +10,7 @@ from pathlib import Path
 
 from onglet.words import TABLES
 
+NO_AGENT = "This link holds a flow or a page and no agent to ask: open it in a browser."
 COMPOSER = "#question"
 ANSWER = ".turn.answer .text"
 PROBLEM_OF_ANSWER = ".turn .problem p"
@@ -91,18 +92,23 @@ class App:
     def use_link(self, fragment: str, passphrase: str | None = None) -> "App":
         """Opens a link to an agent and says yes to what it shows. Raises AskFailed."""
         self.page.goto(f"{self.url}#{fragment}")
-        problem = self.page.locator("p.problem").filter(visible=True)
-        use = self.page.locator("[data-key=use]")
+        problem, use, other = (
+            self.page.locator(each).filter(visible=True)
+            for each in ("p.problem", "[data-key=use]", "[data-key=flow_use], [data-key=keep_page]")
+        )
+        shown = use.or_(other).or_(problem)
         locked = self.page.locator("#open_closed-passphrase")
-        use.or_(problem).or_(locked).first.wait_for()
+        shown.or_(locked).first.wait_for()
         if locked.count():
             if passphrase is None:
                 raise AskFailed(TABLES["en"]["agents.closed"])
             locked.fill(passphrase)
             locked.press("Enter")
-            use.or_(problem).first.wait_for()
+            shown.first.wait_for()
         if problem.count():
             raise AskFailed(problem.first.inner_text())
+        if not use.count():
+            raise AskFailed(NO_AGENT)
         use.click()
         self.page.locator(COMPOSER).wait_for()
         return self

@@ -9,7 +9,7 @@ import pytest
 from onglet.agents import flow as flows
 from onglet.agents import gallery, links
 from onglet_build.browser import Watch
-from onglet_build.driver import SECONDS_TO_ANSWER, App
+from onglet_build.driver import SECONDS_TO_ANSWER, App, AskFailed
 
 AGENTS, FLOWS = gallery.agents("en"), gallery.flows("en")
 PATIENCE = 1000 * SECONDS_TO_ANSWER
@@ -195,7 +195,8 @@ def test_a_two_agent_review(visit):
 def test_a_flow_is_made_from_a_link_and_leaves_as_one(visit):
     page = visit.page
     judge = next(each for each in FLOWS if each.shape == flows.JUDGE)
-    page.evaluate("hash => { location.hash = hash }", links.link(judge))
+    with pytest.raises(AskFailed, match="no agent"):
+        visit.use_link(links.link(judge))
     page.get_by_text(judge.hash).filter(visible=True).wait_for()
     assert page.locator(".graph .waiting").count() == 4
     seen(visit, "flow_fork").click()
