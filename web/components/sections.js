@@ -17,9 +17,9 @@ export const SECTIONS_STYLE = `${CONTROLS_STYLE}${TOKENS_STYLE}
   p.full { white-space: pre-wrap; border-left: 3px solid var(--line); padding: 2px 0 2px 12px; }
   p.big { font-size: 20px; line-height: 1.35; }
   p.problem { border: 1px solid var(--wrong); border-radius: 10px; padding: 10px 12px; }
-  dl { display: grid; grid-template-columns: minmax(96px, auto) 1fr; margin: 0 0 14px; font-size: 15px; }
+  dl { display: grid; grid-template-columns: fit-content(38%) minmax(0, 1fr); margin: 0 0 14px; font-size: 15px; }
   dt, dd { padding: 6px 0; border-bottom: 1px solid var(--line); }
-  dt { color: var(--muted); padding-right: 16px; }
+  dt { color: var(--muted); padding-right: 16px; min-width: 80px; }
   dd { margin: 0; font-variant-numeric: tabular-nums; }
   dd.code { font: 13px/1.5 ui-monospace, monospace; padding-top: 8px; word-break: break-all; }
   .bar { height: 6px; border-radius: 3px; background: var(--line); overflow: hidden; margin: 4px 0 8px; }
