@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
         print(machine.state("before"), flush=True)
         started = measure_starts(kept, options)
         limits, browser = measure(server, Path(folder, "listings"), chosen)
-        vectors = [] if options.only else measure_embeddings(kept, build, options)
+        alone = options.only or options.quick
+        vectors = [] if alone else measure_embeddings(kept, build, options)
     report.report(chosen, limits, started)
     print("\n".join(embeddings.report(vectors)) if vectors else "")
     print(machine.state("after"))
