@@ -104,6 +104,7 @@ def lay_out(parts: Parts) -> None:
     stdlib = app["folder"] + app["stdlib"]
     site["workshop"] = lay_workshop(parts, into) | {"stdlib": stdlib}
     site["sandbox"] = lay_sandbox(parts, into) | {"stdlib": stdlib}
+    licences |= {graph["path"]: graph["licence"] for graph in site["workshop"]["graphs"].values()}
     lay_documents(into, site, licences)
     old = BUILD / "dist.old"
     shutil.rmtree(old, ignore_errors=True)

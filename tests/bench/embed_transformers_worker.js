@@ -1,23 +1,16 @@
 /* transformers.js on its WASM device: its own tokenizer, pooling and normalisation, on the graph of
    py/onglet_build/bench/encoder_graph.py (the same runtime: see transformers_worker.js). */
 
-import { env, pipeline } from '/transformers/transformers.js'
+import { pipeline } from '/transformers/transformers.js'
 import { answer } from './in_worker.js'
 import { batches } from './length_sorted.js'
+import { setUp } from './transformers_setup.js'
 
 let encode = null
 
 /** Opens the pipeline; resolves to {load_seconds}. */
 async function load({ threads }) {
-  const { wasm } = env.backends.onnx
-  const path = new URL('/vendor/onnxruntime/dist/ort-wasm-simd-threaded', location.href).href
-  wasm.wasmPaths = { mjs: `${path}.mjs`, wasm: `${path}.wasm` }
-  wasm.numThreads = threads
-  env.allowRemoteModels = false
-  env.allowLocalModels = true
-  env.useBrowserCache = false
-  env.useWasmCache = false // it would load the module from a blob, which the bench's policy forbids
-  env.localModelPath = '/'
+  setUp(threads)
   const started = performance.now()
   const session_options = { extra: { session: { disable_quant_qdq: '1' } } }
   encode = await pipeline('feature-extraction', 'encoder', { device: 'wasm', dtype: 'fp32', session_options })

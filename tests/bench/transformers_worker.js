@@ -2,22 +2,15 @@
    py/onglet_build/onnx_model.py. Its web build asks for onnxruntime-web by name; the bench serves a
    copy with the names replaced by addresses (py/onglet_build/bench/peers.py). */
 
-import { AutoModelForCausalLM, Tensor, env } from '/transformers/transformers.js'
+import { AutoModelForCausalLM, Tensor } from '/transformers/transformers.js'
 import { answer } from './in_worker.js'
+import { setUp } from './transformers_setup.js'
 
 let model = null
 
 /** Loads the graph; resolves to {load_seconds, threads}. */
 async function load({ threads }) {
-  const { wasm } = env.backends.onnx
-  const path = new URL('/vendor/onnxruntime/dist/ort-wasm-simd-threaded', location.href).href
-  wasm.wasmPaths = { mjs: `${path}.mjs`, wasm: `${path}.wasm` }
-  wasm.numThreads = threads
-  env.allowRemoteModels = false
-  env.allowLocalModels = true
-  env.useBrowserCache = false
-  env.useWasmCache = false // it would load the module from a blob, which the bench's policy forbids
-  env.localModelPath = '/'
+  const wasm = setUp(threads)
   const started = performance.now()
   model = await AutoModelForCausalLM.from_pretrained('onnx', { device: 'wasm', dtype: 'q4' })
   return { load_seconds: (performance.now() - started) / 1000, threads: wasm.numThreads }

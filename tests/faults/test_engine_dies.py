@@ -7,6 +7,7 @@ import random
 import shutil
 
 import pytest
+from playwright.sync_api import Error
 
 from onglet.words import TABLES
 from onglet_build.driver import App, AskFailed
@@ -117,23 +118,32 @@ class NestedWorkers:
 
     def __init__(self, page):
         self.session = page.context.new_cdp_session(page)
-        self.found: dict[str, list[str]] = {}  # URL -> sessions from the page down to the worker
-        self.session.on("Target.attachedToTarget", lambda event: self.attached(event, []))
+        self.living: dict[tuple[str, ...], str] = {}  # sessions from the page down -> URL
+        self.session.on("Target.attachedToTarget", lambda event: self.attached(event, ()))
+        self.session.on(
+            "Target.detachedFromTarget", lambda event: self.detached(event["sessionId"])
+        )
         self.session.on("Target.receivedMessageFromTarget", self.received)
         self.session.send("Target.setAutoAttach", AUTO_ATTACH)
 
-    def attached(self, event: dict, above: list[str]) -> None:
-        path = [*above, event["sessionId"]]
-        self.found[event["targetInfo"]["url"]] = path
+    def attached(self, event: dict, above: tuple[str, ...]) -> None:
+        path = (*above, event["sessionId"])
+        self.living[path] = event["targetInfo"]["url"]
         if not above:
             self.send(path, "Target.setAutoAttach", AUTO_ATTACH)
+
+    def detached(self, session: str) -> None:
+        """An engine that was killed before may still be leaving when this one attaches."""
+        self.living = {path: url for path, url in self.living.items() if session not in path}
 
     def received(self, event: dict) -> None:
         message = json.loads(event["message"])
         if message.get("method") == "Target.attachedToTarget":
-            self.attached(message["params"], [event["sessionId"]])
+            self.attached(message["params"], (event["sessionId"],))
+        if message.get("method") == "Target.detachedFromTarget":
+            self.detached(message["params"]["sessionId"])
 
-    def send(self, path: list[str], method: str, parameters: dict) -> None:
+    def send(self, path: tuple[str, ...], method: str, parameters: dict) -> None:
         for session in reversed(path):
             message = json.dumps({"id": 1, "method": method, "params": parameters})
             method = "Target.sendMessageToTarget"
@@ -141,9 +151,10 @@ class NestedWorkers:
         self.session.send(method, parameters)
 
     def kill(self, name: str) -> None:
-        path = next(path for url, path in self.found.items() if url.endswith(name))
-        self.send(path, "Runtime.terminateExecution", {})
-        self.send(path, "Runtime.evaluate", {"expression": "self.close()"})
+        for path in [path for path, url in self.living.items() if url.endswith(name)]:
+            with contextlib.suppress(Error):  # left between its event and this message
+                self.send(path, "Runtime.terminateExecution", {})
+                self.send(path, "Runtime.evaluate", {"expression": "self.close()"})
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@
  * `{id, value}` or `{id, error}`; before one of `encode` `{id, progress}`, how many texts are done.
  */
 import { Failure } from "../files/failure.js";
+import { sha256 } from "../files/store.js";
 import { bestVariant, Pool } from "./pool.js";
 import { Tokens } from "./tokens.js";
 import { WeightStream } from "./weights.js";
@@ -94,9 +95,7 @@ async function bytesOf(path) {
  * @param {Uint8Array<ArrayBuffer>} file
  */
 async function verify(file) {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
-  const found = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== place.sha256) throw new Failure("wrong_hash");
+  if ((await sha256(file)) !== place.sha256) throw new Failure("wrong_hash");
 }
 
 /**

@@ -7,6 +7,7 @@
  * only that the model reads again. Knows nothing of prompts or answers.
  */
 import { browserKey, forgetKey, seal, unseal } from "../files/sealed.js";
+import { sha256 } from "../files/store.js";
 
 /** @typedef {import("./load.js").Model} Model */
 /** @typedef {{tokens: number[], digests: string[]}} Kept `digests`: of the pages that are stored */
@@ -238,8 +239,7 @@ async function digestsOf(tokens) {
   const digests = [];
   for (let end = POSITIONS; end < tokens.length + POSITIONS; end += POSITIONS) {
     const beginning = bytes.subarray(0, 4 * Math.min(end, tokens.length));
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", beginning));
-    digests.push(Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+    digests.push(await sha256(beginning));
   }
   return digests;
 }

@@ -5,6 +5,7 @@
  * Requests: `load` (`bytes` or `name`), `run` (`session`, `feeds`), `close` (`session`). A tensor is
  * `{type, shape, data}`: `data` an ArrayBuffer, or a list of texts for the type `string`.
  */
+import { sha256 as hashOf } from "../files/store.js";
 
 /** @type {Promise<any>} */ let library;
 /** @type {string} */ let root;
@@ -75,9 +76,7 @@ async function graphOf(/** @type {string} */ name) {
   const response = await fetch(root + path);
   if (!response.ok) throw new Error(`${response.status} for ${path}`);
   const bytes = await response.arrayBuffer();
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const found = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== sha256) throw new Error(`${path} has another hash than the build saw`);
+  if ((await hashOf(new Uint8Array(bytes))) !== sha256) throw new Error(`${path} has another hash than the build saw`);
   return bytes;
 }
 
