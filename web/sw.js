@@ -21,6 +21,9 @@ const TYPES = { js: "text/javascript", mjs: "text/javascript", wasm: "applicatio
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 const SCOPE = new URL(worker.registration.scope);
 const PREFIX = `onglet ${SCOPE.pathname} `;
+// Scripts, no modules and no workers: browsers keep their compiled code, but only for a response
+// that is stored as it was fetched.
+const SCRIPT = /^static\/.*\.js$/;
 // The pieces of the site's model. The engine keeps them as one file (web/files/store.js).
 const PIECE_OF_MODEL = /^models\/([0-9a-f]{64})\/\d{3}$/;
 /** The one worker that may reach other hosts (files/worker.js), and the policy that lets it. */
@@ -225,8 +228,8 @@ async function isKept(/** @type {Listed} */ { path }) {
 }
 
 /**
- * Puts one file into this build's cache, from an older build's cache or the host. It is stored as
- * it will be answered: browsers keep compiled code for a stored response, not for one made anew.
+ * Puts one file into this build's cache, from an older build's cache or the host, as it will be
+ * answered.
  */
 async function store(/** @type {Listed} */ file) {
   if (await isKept(file)) return true; // since the page asked what is missing
@@ -234,10 +237,20 @@ async function store(/** @type {Listed} */ file) {
   // Only names that carry a hash mean the same bytes in another build.
   const older = file.path.includes("/") ? await caches.match(url) : undefined;
   const response = older ?? (await fetchChecked(url, file.sha256));
-  const kept = withHeaders(response, url);
-  kept.headers.set("Onglet-Bytes", String(file.bytes)); // what the storage map adds up
-  await (await cache()).put(url, kept);
+  await (await cache()).put(url, isScript(file.path, response) ? response : labelled(response, file));
   return true;
+}
+
+/** Whether it can be stored as the host sent it. @param {string} path @param {Response} response */
+function isScript(path, { headers }) {
+  return SCRIPT.test(path) && /^(text|application)\/javascript\b/.test(headers.get("Content-Type") ?? "");
+}
+
+/** @param {Response} response @param {Listed} file */
+function labelled(response, { path, bytes }) {
+  const kept = withHeaders(response, new URL(path, SCOPE).href);
+  kept.headers.set("Onglet-Bytes", String(bytes)); // what the storage map adds up
+  return kept;
 }
 
 /** The browser's own copy is good enough when its hash holds; else the host is asked again. */

@@ -18,6 +18,10 @@ ENTRIES = (
 )
 # The first script of the page is no part of the second: both have to see the same worker.
 APART = ("../vendor/*", "*/start.js")
+# Browsers keep the compiled code of scripts that come from a service worker, not that of modules:
+# the largest module of a start becomes a script that leaves its exports under this name.
+SCRIPT = "pmui.js"
+SCRIPT_NAME = "PanelMaterialUI"
 
 
 def build(into: Path, tree: Path) -> dict:
@@ -25,12 +29,23 @@ def build(into: Path, tree: Path) -> dict:
 
     Raises subprocess.CalledProcessError where a module is missing or cannot be parsed.
     """
-    esbuild = vendor.package("esbuild-wasm").folder / "bin" / "esbuild"
-    switches = ["--bundle", "--format=esm", "--target=es2022", "--charset=utf8"]
-    switches += ["--log-level=warning", "--outbase=.", f"--outdir={into}"]
+    switches = ["--bundle", "--format=esm", "--outbase=.", f"--outdir={into}"]
     switches += [f"--external:{pattern}" for pattern in APART]
-    subprocess.run([str(node()), str(esbuild), *ENTRIES, *switches], cwd=tree, check=True)
+    esbuild(*ENTRIES, *switches, cwd=tree)
     return {}
+
+
+def build_script(into: Path, module: Path) -> dict:
+    """Writes a module without imports as a script that leaves its exports in SCRIPT_NAME."""
+    switches = ["--format=iife", f"--global-name={SCRIPT_NAME}", "--minify-whitespace"]
+    esbuild(module.name, *switches, f"--outfile={into / SCRIPT}", cwd=module.parent)
+    return {}
+
+
+def esbuild(*arguments: str, cwd: Path) -> None:
+    program = vendor.package("esbuild-wasm").folder / "bin" / "esbuild"
+    always = ["--target=es2022", "--charset=utf8", "--log-level=warning"]
+    subprocess.run([str(node()), str(program), *arguments, *always], cwd=cwd, check=True)
 
 
 def is_source(place: str) -> bool:

@@ -98,6 +98,7 @@ def lay_out(parts: Parts) -> None:
     shutil.rmtree(into, ignore_errors=True)
     licences = lay_vendored(into)
     app = lay_app(parts, into)
+    app["bundle"] = lay_script(app, into, licences)
     lay_files(parts.model_folder, into / "models")
     code = lay_code(parts, into)
     site = {"code": code, "model": parts.model, "app": app, "words": boot_words()}
@@ -125,7 +126,14 @@ def lay_app(parts: Parts, into: Path) -> dict:
         copy(parts.app_folder / name, tree / "snapshot" / name)
     folder = lay_tree(tree / "same", into, "python")
     apart = lay_tree(tree / "snapshot", into, "python")
-    files = [{**part, "file": f"../../{apart}{part['file']}"} for part in snapshot["files"]]
+    files = [
+        {
+            **part,
+            "file": f"../../{apart}{part['file']}",
+            "sha256": vendor.sha256_of(into / apart / part["file"]),
+        }
+        for part in snapshot["files"]
+    ]
     facts = {**snapshot, "files": files}
     return {**parts.app, "folder": folder, "snapshot": facts, "pyodide": PYODIDE}
 
@@ -164,6 +172,20 @@ def lay_vendored(into: Path) -> dict[str, str]:
                 copy(path, into / place)
                 licences[place] = row.licence
     return licences
+
+
+def lay_script(app: dict, into: Path, licences: dict[str, str]) -> dict:
+    """Lays the script that stands for the components' module; returns what the page has to know."""
+    from . import bundles
+
+    module = into / app["bundle"]
+    sources = [module, HERE / "bundles.py"]
+    folder, _ = cached("script", sources, lambda to: bundles.build_script(to, module))
+    place = app["bundle"].replace(".bundle.js", ".script.js")
+    copy(folder / bundles.SCRIPT, into / place)
+    module.unlink()
+    licences[place] = licences.pop(app["bundle"])
+    return {"module": app["bundle"], "script": place, "name": bundles.SCRIPT_NAME}
 
 
 @functools.cache
@@ -248,9 +270,9 @@ def lay_documents(into: Path, site: dict, licences: dict[str, str]) -> None:
 def preloads(site: dict) -> str:
     """Returns links that fetch what the page draws with while its first scripts are being read."""
     places = [site["code"] + "app/boot.js", site["code"] + "components/index.js"]
-    places.append(site["app"]["bundle"])
     links = [f'<link rel="modulepreload" href="{place}">' for place in places]
-    links += [f'<link rel="preload" as="script" href="{url}">' for url in site["app"]["scripts"]]
+    scripts = [*site["app"]["scripts"], site["app"]["bundle"]["script"]]
+    links += [f'<link rel="preload" as="script" href="{url}">' for url in scripts]
     return "\n".join(links)
 
 

@@ -10,13 +10,15 @@
  * @property {string[]} packages zips; the last one is not needed for a start from the snapshot
  * @property {Snapshot} snapshot
  * @property {string[]} scripts BokehJS and Panel in their order, relative to the root
+ * @property {{module: string, script: string, name: string}} bundle the components: the script
+ *   leaves under the name what a module would export
  * @property {Record<string, string>} documents language -> document as JSON
  *
  * @typedef {object} Snapshot
  * @property {string} head what Pyodide wants to know, as base64
  * @property {number} memory bytes of the whole memory
- * @property {{file: string, stretches: [number, number][]}[]} files each with start and length of
- *   what it holds, in its order
+ * @property {{file: string, sha256: string, stretches: [number, number][]}[]} files each with start
+ *   and length of what it holds, in its order
  *
  * @typedef {object} StartMessage
  * @property {"start"} kind
@@ -38,20 +40,21 @@ const SKELETON = "bar";
 
 const CODE = new URL("../", import.meta.url).href; // the folder of all our code
 
+/** @type {{scripts: Promise<unknown>, text: Promise<string>} | undefined} */
+let fetched;
+/** Modules that came as scripts: absolute address -> exports. @type {Map<string, object>} */
+const exported = new Map();
+
 /**
  * Panel loads component bundles with this; without it, it wants es-module-shims and blob: URLs.
  * `onglet:` stands for the folder of our code, whose name Python does not know.
  */
-Object.assign(globalThis, {
-  importShim: Object.assign(
-    (/** @type {string} */ url) =>
-      import(new URL(url.replace(/^onglet:/, CODE), document.baseURI).href),
-    { addImportMap() {} },
-  ),
-});
+async function importShim(/** @type {string} */ url) {
+  const address = new URL(url.replace(/^onglet:/, CODE), document.baseURI).href;
+  return exported.get(address) ?? import(address);
+}
 
-/** @type {{scripts: Promise<unknown>, text: Promise<string>} | undefined} */
-let fetched;
+Object.assign(globalThis, { importShim: Object.assign(importShim, { addImportMap() {} }) });
 
 /**
  * Begins to fetch what the first picture needs; the earlier, the sooner there is one.
@@ -60,7 +63,7 @@ let fetched;
  */
 export function fetchPicture(app, language) {
   fetched ??= {
-    scripts: Promise.all(app.scripts.map(loadScript)),
+    scripts: Promise.all([...app.scripts.map(loadScript), loadModule(app.bundle)]),
     text: fetch(app.folder + app.documents[language]).then((response) => response.text()),
   };
   return fetched;
@@ -186,6 +189,12 @@ class Mounted {
     this.waiting = [];
     this.worker.postMessage({ kind: "patch", patch: JSON.stringify(patch, bytesAsText) });
   }
+}
+
+/** @param {AppFiles["bundle"]} bundle */
+async function loadModule({ module, script, name }) {
+  await loadScript(script);
+  exported.set(new URL(module, document.baseURI).href, /** @type {any} */ (globalThis)[name]);
 }
 
 /** @param {string} url */

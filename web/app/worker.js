@@ -2,6 +2,7 @@
  * The app worker: wakes Python, with the app already built (the snapshot) or by building it here,
  * and carries patches between it and the page. Knows no page of the app and no engine message.
  */
+import { bytesOf, forget, open } from "./kept.js";
 
 /**
  * @typedef {import("./mount.js").StartMessage} StartMessage
@@ -31,11 +32,17 @@ self.onmessage = async ({ data }) => {
     awake = wake(data);
     awake.catch(() => {}); // told when the page asks for the app
   } else if (data.kind === "start") {
-    await start(data).catch((error) => send({ kind: "app_failed", error: String(error) }));
+    await start(data).catch(fail);
   } else if (data.kind === "patch") {
     apply(data.patch);
   }
 };
+
+/** @param {Error} error */
+function fail(error) {
+  forget().catch(() => {}); // should the kept snapshot be why, the next start is without it
+  send({ kind: "app_failed", error: String(error) });
+}
 
 /** A fault in what Python makes of a change must not keep the changes after it waiting. */
 function apply(/** @type {string} */ patch) {
@@ -96,6 +103,7 @@ function filesOf({ root, app: names }) {
 /** @param {Error} error */
 function explain(error) {
   console.warn(`The snapshot was not used: ${error.message}`);
+  forget().catch(() => {});
   return false;
 }
 
@@ -108,7 +116,7 @@ function explain(error) {
 async function restore(files) {
   const { head, memory, files: wanted } = files.snapshot;
   const _loadSnapshot = Uint8Array.from(atob(head), (letter) => letter.charCodeAt(0));
-  /** @type {Promise<ArrayBuffer[]> | null} */
+  /** @type {Promise<import("./kept.js").Part[]> | null} */
   let saved = null;
   const more = { _loadSnapshot, stdLibURL: files.nothing };
   const starting = loadPython(files, more, async (module) => {
@@ -117,28 +125,28 @@ async function restore(files) {
     const used = module.HEAPU8.length;
     module.growMemory(memory);
     place(parts, wanted, module.HEAPU8, used);
+    for (const part of parts) part.close();
   });
-  saved = Promise.all(wanted.map(({ file }) => bytesOf(file)));
+  saved = Promise.all(wanted.map(open));
   await starting;
   return true;
 }
 
 /**
  * Writes the saved stretches where they were, and zeros between them as far as memory was used before.
- * @param {ArrayBuffer[]} parts the bytes of each file
+ * @param {import("./kept.js").Part[]} parts
  * @param {import("./mount.js").Snapshot["files"]} files
- * @param {Uint8Array} memory
+ * @param {Uint8Array<ArrayBuffer>} memory
  * @param {number} used
  */
 function place(parts, files, memory, used) {
   let end = 0;
   for (const [number, { stretches }] of files.entries()) {
-    let taken = 0;
-    if (sum(stretches) !== parts[number].byteLength) throw new Error("a file of it is not whole");
+    const part = parts[number];
+    if (sum(stretches) !== part.bytes) throw new Error("a file of it is not whole");
     for (const [start, length] of stretches) {
       if (end < used) memory.fill(0, end, Math.min(start, used));
-      memory.set(new Uint8Array(parts[number], taken, length), start);
-      taken += length;
+      part.read(memory.subarray(start, start + length));
       end = start + length;
     }
   }
@@ -158,13 +166,18 @@ async function buildHere(files) {
 }
 
 /**
- * Starts Pyodide. It asks for its WebAssembly, which takes longest to compile, before its large
- * script is read.
+ * Starts Pyodide. Its WebAssembly, which takes longest to compile, is asked for before its scripts
+ * are (static/vendor.json mends Pyodide for that).
  * @param {Files} files
  * @param {object} [more] options
  * @param {(module: any) => Promise<void>} [made] what to do when memory is there
  */
 async function loadPython(files, more = {}, made = async () => {}) {
+  const program = WebAssembly.compileStreaming(fetch(`${files.pyodide}pyodide.asm.wasm`));
+  const script = import(`${files.pyodide}pyodide.asm.mjs`);
+  program.catch(() => {}); // told below
+  script.catch(() => {});
+  Object.assign(self, { pyodideProgram: program });
   const { loadPyodide } = await import(`${files.pyodide}pyodide.mjs`);
   python = await loadPyodide({
     indexURL: files.pyodide,
@@ -173,19 +186,12 @@ async function loadPython(files, more = {}, made = async () => {}) {
     env: { PYTHONHASHSEED: "0" },
     ...more,
     createPyodideModule: async (/** @type {any} */ settings) => {
-      const { default: create } = await import(`${files.pyodide}pyodide.asm.mjs`);
+      const { default: create } = await script;
       const module = await create(settings);
       await made(module);
       return module;
     },
   });
-}
-
-/** @param {string} url */
-async function bytesOf(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${response.status} for ${url}`);
-  return response.arrayBuffer();
 }
 
 /** @param {ArrayBuffer} archive */

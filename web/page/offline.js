@@ -74,7 +74,8 @@ export async function storeGroup(group, told) {
   return Boolean(files);
 }
 
-async function rest(/** @type {() => number} */ quietSince) {
+/** Waits until the engine has rested for a while. */
+export async function rest(/** @type {() => number} */ quietSince) {
   for (;;) {
     const left = quietSince() + REST - performance.now();
     if (left <= 0) return;

@@ -24,7 +24,7 @@ async function cached() {
     if (!name.startsWith(`${OURS} ${scope.pathname} `)) continue;
     const cache = await caches.open(name);
     for (const request of await cache.keys()) {
-      const size = Number((await cache.match(request))?.headers.get("Onglet-Bytes") ?? 0);
+      const size = await sizeOf(await cache.match(request));
       const sum = request.url.startsWith(`${scope.href}models/`) ? sums.model : sums.app;
       sum.files += 1;
       sum.bytes += size;
@@ -32,6 +32,11 @@ async function cached() {
   }
   const rows = Object.entries(sums).map(([name, sum]) => ({ place: "cache", name, ...sum }));
   return rows.filter(({ files }) => files);
+}
+
+/** Scripts are stored as their host sent them, without the label of their size. */
+async function sizeOf(/** @type {Response | undefined} */ response) {
+  return Number(response?.headers.get("Onglet-Bytes") ?? (await response?.blob())?.size ?? 0);
 }
 
 /** The origin's private file system. @returns {Promise<Kept[]>} */
