@@ -3,7 +3,7 @@
  * never a core burnt.
  *
  * To be woken from sleep takes a thread 5 to 50 us, the longer in a virtual machine; to spin is
- * waste when the other one has lost its core. So a wait is patient (tens of us) while patience
+ * waste when the other one has lost its core. So a wait is patient (some hundred us) while patience
  * lasts: each patient wait that ends in sleep takes one away, each step gives one back. A quiet
  * machine spins, a busy one sleeps after a microsecond. Knows nothing of what is computed. */
 #ifdef __linux__
@@ -11,7 +11,7 @@
 #endif
 #include "kernels.h"
 
-enum { SPINS = 100, PATIENT_SPINS = 3000, PATIENCE = 8 };
+enum { SPINS = 100, PATIENT_SPINS = 20000, PATIENCE = 16 };
 enum { STEP_THREADS = 16 /* more than any number of threads */ };
 
 #ifdef __wasm__
