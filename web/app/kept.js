@@ -26,14 +26,21 @@ export async function open({ file, sha256 }) {
   return (await openKept(sha256).catch(() => null)) ?? fetched(file);
 }
 
-/** Only workers can. Several tabs may read at once where the browser knows `read-only`. @param {string} sha256 @returns {Promise<Part>} */
+/**
+ * Only workers can. Several tabs may read at once where the browser knows `read-only`.
+ * @param {string} sha256
+ * @returns {Promise<Part>}
+ */
 async function openKept(sha256) {
   const entry = await (await folder()).getFileHandle(sha256);
   const handle = await /** @type {any} */ (entry).createSyncAccessHandle({ mode: "read-only" });
   let at = 0;
   return {
     bytes: handle.getSize(),
-    read: (into) => { at += handle.read(into, { at }); },
+    read: (into) => {
+      if (handle.read(into, { at }) !== into.length) throw new Error("a kept file could not be read");
+      at += into.length;
+    },
     close: () => handle.close(),
   };
 }

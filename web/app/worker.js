@@ -124,8 +124,11 @@ async function restore(files) {
     saved = null; // Pyodide keeps this function; it shall not keep the bytes
     const used = module.HEAPU8.length;
     module.growMemory(memory);
-    place(parts, wanted, module.HEAPU8, used);
-    for (const part of parts) part.close();
+    try {
+      place(parts, wanted, module.HEAPU8, used);
+    } finally {
+      for (const part of parts) part.close();
+    }
   });
   saved = Promise.all(wanted.map(open));
   await starting;
