@@ -253,7 +253,10 @@ class Session:
 
     def new_chat(self, undo: bool = True, agent: Agent | None = None) -> None:
         self.stop()
-        self._before = self.conversation if undo else None
+        if not undo:
+            self._before = None
+        elif self.conversation.turns:
+            self._before = self.conversation
         self._restored = True  # whoever begins anew does not want to be led back
         self._show(Conversation(agent=agent))
 

@@ -96,7 +96,13 @@ def outlives_the_page(app_page) -> None:
 
 
 def is_found_renamed_grouped_and_thrown_away(app_page) -> None:
-    app_page.wait_model().page.keyboard.press("Alt+KeyN")
+    app_page.page.reload(wait_until="commit")
+    app_page.wait_for_moment("prerendered", 60)
+    app_page.page.keyboard.press("Alt+KeyN")  # before the store is open
+    app_page.wait_live().wait_model().page.keyboard.press("Alt+KeyH")
+    app_page.page.locator(".row .open").first.wait_for()
+    assert not app_page.answers_on_screen()
+    app_page.page.keyboard.press("Escape")
     app_page.ask(COLOURS)
     open_history(app_page)
     wait_titles(app_page, [COLOURS, PARIS])

@@ -78,49 +78,22 @@ def item(app, name: str):
     return app.page.locator(".items li").filter(has_text=name)
 
 
-def test_from_a_hub_to_an_answer(app, hub, repository, watch):
-    page = app.page
-    app.press("models.show_all")
-    item(app, "Qwen3 4B").locator("[data-key=weigh]").click()
-    page.get_by_text("May this site ask huggingface.co").wait_for()
-    page.wait_for_function(SEEN, arg="[data-key=allow]")
-    app.press("models.decline")
-    data = (repository / MODEL / "resolve/main" / FILE).read_bytes()
-    look(app, f"{hub.origin}/{MODEL}")
-    page.get_by_text(f"May this site ask 127.0.0.1:{hub.port}").wait_for()
-    assert hub.log == []
-    app.press("models.allow")
-    item(app, FILE).locator("[data-key=choose]").click()
-    app.expect("models.verdict.fits")
-    assert hub.sent < 9 << 20  # the header, not the file
+def test_models_of_hosts_of_the_disk_and_of_a_hub(app, hub, repository, watch, tmp_path, browser):
+    """In one profile, as its first visit takes longest."""
+    what_a_host_may_answer(app, hub, repository, watch)
+    visit_again(app)
+    a_file_of_the_disk_is_used_where_it_is(app, tmp_path, browser)
+    visit_again(app)
+    from_a_hub_to_an_answer(app, hub, repository)
 
-    hub.slow_part, hub.delay = "/resolve/", 0.1
-    before = hub.sent
-    app.press("models.get")
-    while hub.sent < before + (60 << 20):
-        page.wait_for_timeout(50)
-    page.reload(wait_until="commit")  # ends the download wherever it is
+
+def visit_again(app) -> None:
+    app.page.reload(wait_until="commit")
     app.wait_live().wait_model()
-    app.expect("models.downloads")
-    hub.slow_part = ""
-    item(app, FILE).locator("[data-key=go_on]").click()
-    item(app, FILE).locator("[data-key=use]").wait_for()
-    fetched = hub.sent - before
-    # Only what was not whole came twice, and what lay in the system's buffers.
-    assert fetched <= len(data) + 4 * LINES * PIECE
-    entries = app.window()["ledger"]["entries"]
-    assert {entry["why"] for entry in entries} == {"model"}
-    assert all(entry["approved"] and entry["bytes"] for entry in entries)
-
-    item(app, FILE).locator("[data-key=verify]").click()
-    app.expect("models.whole")
-    item(app, FILE).locator("[data-key=use]").click()
-    page.wait_for_function("sum => onglet.loaded.card.sha256 === sum", arg=sum_of(data))
-    page.locator("[data-key=page-chat]").click()
-    assert "Paris" in app.ask("What is the capital of France?").text
+    show_models(app)
 
 
-def test_what_a_host_may_answer(app, hub, repository, watch):
+def what_a_host_may_answer(app, hub, repository, watch) -> None:
     page, files = app.page, repository / MODEL / "resolve" / "main"
     watch.provoked = True
     look(app, f"{hub.origin}/{MODEL}/resolve/main/none.gguf")
@@ -140,6 +113,7 @@ def test_what_a_host_may_answer(app, hub, repository, watch):
     app.expect("error.wrong_hash")
     item(app, FILE).locator("[data-key=forget]").click()
     page.wait_for_function("() => !document.body.innerText.includes('capital')")
+    (files / FILE).write_bytes(right)
 
     with (
         FaultyHost({FILE: right}) as cdn,
@@ -172,7 +146,7 @@ def test_what_a_host_may_answer(app, hub, repository, watch):
     assert len(hub.log) == asked
 
 
-def test_a_file_of_the_disk_is_used_where_it_is(app, tmp_path, browser):
+def a_file_of_the_disk_is_used_where_it_is(app, tmp_path, browser) -> None:
     """Picked once, listed, and opened again after a reload; nothing is copied. Models that are
     unloaded give their memory back."""
     page = app.page
@@ -216,6 +190,48 @@ def test_a_file_of_the_disk_is_used_where_it_is(app, tmp_path, browser):
     item(app, tiny.name).locator("[data-key=delete]").click()
     item(app, tiny.name).locator("[data-key=delete_now]").click()
     item(app, tiny.name).wait_for(state="detached")
+
+
+def from_a_hub_to_an_answer(app, hub, repository) -> None:
+    page, asked, sent = app.page, len(hub.log), hub.sent
+    app.press("models.show_all")
+    item(app, "Qwen3 4B").locator("[data-key=weigh]").click()
+    page.get_by_text("May this site ask huggingface.co").wait_for()
+    page.wait_for_function(SEEN, arg="[data-key=allow]")
+    app.press("models.decline")
+    data = (repository / MODEL / "resolve/main" / FILE).read_bytes()
+    look(app, f"{hub.origin}/{MODEL}")
+    page.get_by_text(f"May this site ask 127.0.0.1:{hub.port}").wait_for()
+    assert len(hub.log) == asked
+    app.press("models.allow")
+    item(app, FILE).locator("[data-key=choose]").click()
+    app.expect("models.verdict.fits")
+    assert hub.sent - sent < 9 << 20  # the header, not the file
+
+    hub.slow_part, hub.delay = "/resolve/", 0.1
+    before = hub.sent
+    app.press("models.get")
+    while hub.sent < before + (60 << 20):
+        page.wait_for_timeout(50)
+    page.reload(wait_until="commit")  # ends the download wherever it is
+    app.wait_live().wait_model()
+    app.expect("models.downloads")
+    hub.slow_part = ""
+    item(app, FILE).locator("[data-key=go_on]").click()
+    item(app, FILE).locator("[data-key=use]").wait_for()
+    fetched = hub.sent - before
+    # Only what was not whole came twice, and what lay in the system's buffers.
+    assert fetched <= len(data) + 4 * LINES * PIECE
+    entries = app.window()["ledger"]["entries"]
+    assert {entry["why"] for entry in entries} == {"model"}
+    assert all(entry["approved"] and entry["bytes"] for entry in entries)
+
+    item(app, FILE).locator("[data-key=verify]").click()
+    app.expect("models.whole")
+    item(app, FILE).locator("[data-key=use]").click()
+    page.wait_for_function("sum => onglet.loaded.card.sha256 === sum", arg=sum_of(data))
+    page.locator("[data-key=page-chat]").click()
+    assert "Paris" in app.ask("What is the capital of France?").text
 
 
 SEEN = """(selector) => {

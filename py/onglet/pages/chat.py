@@ -222,6 +222,8 @@ class ChatPage:
         if self.session.conversation.turns:
             self.session.new_chat()
             self.notice("cleared")
+        else:  # the one that this tab showed may still be on its way from the store
+            self.session.new_chat(agent=self.session.conversation.agent)
         if self.editing:
             self._end_edit()
         self.chat.tell("focus")
