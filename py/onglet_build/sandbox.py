@@ -6,6 +6,7 @@ Knows what Pyodide's text has to lose for that; not what the page does with it.
 """
 
 import io
+import json
 import tempfile
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from .places import PY, WEB
 CODE = "python.js"
 RUNNER = PY / "onglet" / "sandbox" / "runner.py"
 INSIDE = WEB / "sandbox" / "inside.js"
+CLIENT = PY / "onglet" / "sandbox" / "client.py"
 NOWHERE = '"https://sandbox.invalid/"'
 MEMORY = 512 << 20  # bytes that Python may have; Pyodide's own limit is 4 GB
 WARM = "csv, collections, datetime, decimal, itertools, math, random, re, statistics"
@@ -32,7 +34,7 @@ NOT_FOR_PYTHON = (".pyi", ".h", ".a", ".c", ".md", ".typed", "RECORD", "WHEEL")
 
 def sources() -> list[Path]:
     """What a change of makes the script or the interpreter new, beside the list of packages."""
-    return [RUNNER, INSIDE]
+    return [RUNNER, INSIDE, CLIENT]
 
 
 def build(into: Path, stdlib: Path) -> dict:
@@ -63,7 +65,7 @@ def script(pyodide: Path, inside: str) -> str:
             f"const loadPyodide = (() => {{{head}return {exported};}})();",
             f"const createPyodideModule = (() => {{{module}\nreturn _createPyodideModule;}})();",
             inside,
-            "serve(loadPyodide, createPyodideModule);\n",
+            f"serve(loadPyodide, createPyodideModule, {json.dumps(CLIENT.read_text('utf-8'))});\n",
         )
     )
 

@@ -44,7 +44,7 @@ const events = new Events(app);
 const files = new FilesHost((news) => events.send("library", news));
 const disk = new DiskFiles(engine, files);
 const workshop = new WorkshopHost((news) => events.send("workshop", news));
-const sandbox = new SandboxHost();
+const sandbox = new SandboxHost((text) => events.send("console_said", text));
 const store = new StoreHost((name, value) => events.send(name, value));
 startApp();
 listen();

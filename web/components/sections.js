@@ -320,12 +320,20 @@ function drawForm({ name, button, hint, fields }, tell) {
 
 /**
  * One large field of code, with what it holds now.
- * @param {{name: string, label: string, text: string, button: string}} section
+ * @param {{name: string, label: string, text: string, button: string, rows?: number, runs?: boolean}} section
+ *   `runs`: Shift and Enter press its button
  * @param {(message: object) => void} tell
  */
-function drawSourceEditor({ name, label, text, button }, tell) {
-  const field = make("textarea", { class: "source", rows: 18, spellcheck: "false", "aria-label": label });
+function drawSourceEditor({ name, label, text, button, rows = 18, runs = false }, tell) {
+  const field = make("textarea", { class: "source", rows, spellcheck: "false", "aria-label": label });
   field.value = text;
+  if (runs) {
+    field.onkeydown = (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Enter" || !event.shiftKey) return;
+      event.preventDefault();
+      field.form.requestSubmit();
+    };
+  }
   return make(
     "form",
     {

@@ -21,7 +21,13 @@ const failure = (/** @type {string} */ code, values = {}) => ({ error: { code, v
  */
 
 export class SandboxHost {
-  constructor() {
+  /** @param {(text: string) => void} tell what a program of the console asks, for Python */
+  constructor(tell = () => {}) {
+    this.tell = tell;
+    /** @type {Promise<Box> | null} */ this.console = null;
+    this.unpacked = new Set(); // packages that the console has
+    this.consoles = 0; // that were ended
+    /** @type {() => void} */ this.answered = () => {};
     /** @type {Set<Box>} */ this.running = new Set();
     /** @type {Promise<Box> | null} */ this.spare = null;
     this.timer = 0;
@@ -33,6 +39,9 @@ export class SandboxHost {
     return {
       run_program: (/** @type {any} */ program) => this.run(program),
       end_programs: async () => this.end(),
+      run_console: (/** @type {any} */ program) => this.runConsole(program),
+      answer_console: (/** @type {any} */ answer) => this.#answer(answer),
+      end_console: async () => this.endConsole(),
     };
   }
 
@@ -44,9 +53,7 @@ export class SandboxHost {
   async run({ code, files, packages, seconds }) {
     clearTimeout(this.timer);
     const { ended } = this;
-    for (const group of packages.length ? ["sandbox", "figures"] : ["sandbox"]) {
-      await storeGroup(group, () => {}).catch(() => {});
-    }
+    await store(packages);
     /** @type {Box | undefined} */ let box;
     try {
       const archives = await Promise.all(packages.map((name) => bytesOf(site.sandbox.packages[name])));
@@ -61,6 +68,85 @@ export class SandboxHost {
       if (box) this.#remove(box);
       if (box && ended === this.ended) this.#keepSpare();
     }
+  }
+
+  /**
+   * Runs a program in the sandbox of the console, which stays with its names. Programs there may
+   * ask: `tell` hears it. Their seconds do not run while an answer is awaited.
+   * @param {{code: string, packages: string[], seconds: number}} program
+   * @returns {Promise<Outcome>}
+   */
+  async runConsole({ code, packages, seconds }) {
+    const { consoles } = this;
+    const missing = packages.filter((name) => !this.unpacked.has(name));
+    try {
+      await store(packages);
+      const archives = await Promise.all(missing.map((name) => bytesOf(site.sandbox.packages[name])));
+      if (consoles !== this.consoles) return failure("cancelled");
+      const box = await (this.console ??= this.#take());
+      const asleep = await box.awake;
+      if (consoles !== this.consoles) return failure("cancelled");
+      for (const name of missing) this.unpacked.add(name);
+      const outcome = asleep ?? (await this.#converse(box, { code, files: {}, archives, asks: true }, seconds));
+      if ("error" in outcome) this.endConsole();
+      return outcome;
+    } catch (error) {
+      console.error(error);
+      this.endConsole();
+      return failure(navigator.onLine ? "sandbox_failed" : "offline");
+    }
+  }
+
+  /** Ends the console's program and forgets its names. */
+  endConsole() {
+    this.consoles += 1;
+    this.unpacked.clear();
+    this.console?.then((box) => {
+      box.settle(failure("cancelled"));
+      this.#remove(box);
+    }, () => {});
+    this.console = null;
+    return true;
+  }
+
+  /** @param {{text: string, last: boolean}} answer */
+  async #answer({ text, last }) {
+    const box = await this.console;
+    if (last) this.answered();
+    box?.port.postMessage({ answer: text });
+    return true;
+  }
+
+  /** @param {Box} box @param {{archives: ArrayBuffer[]}} message @param {number} seconds @returns {Promise<Outcome>} */
+  #converse(box, message, seconds) {
+    return new Promise((resolve) => {
+      let open = 0, left = seconds * 1000, since = 0, timer = 0;
+      const settle = (/** @type {Outcome | null} */ outcome) => {
+        clearTimeout(timer);
+        box.port.onmessage = null;
+        this.answered = () => {};
+        resolve(outcome ?? failure("sandbox_failed"));
+      };
+      const go = () => {
+        since = performance.now();
+        timer = setTimeout(() => settle(failure("sandbox_time", { seconds })), left);
+      };
+      const rest = () => {
+        clearTimeout(timer);
+        left -= performance.now() - since;
+      };
+      this.answered = () => void (open && !--open && go());
+      box.settle = settle;
+      box.port.onmessage = ({ data }) => {
+        if (!data.startsWith("asks")) return settle(heard(data));
+        const kind = kindOf(data.slice("asks".length));
+        if (!kind) return settle(null);
+        if (kind === "ask" && !open++) rest();
+        this.tell(data.slice("asks".length));
+      };
+      go();
+      box.port.postMessage(message, message.archives);
+    });
   }
 
   /** Ends every program that runs, and the spare sandbox. */
@@ -101,6 +187,23 @@ export class SandboxHost {
     const outcome = within(box, seconds * 1000, late);
     box.port.postMessage(message, message.archives);
     return (await outcome) ?? failure("sandbox_failed");
+  }
+}
+
+/** "ask" or "stop", what client.py says; null for anything else. @param {string} text */
+function kindOf(text) {
+  try {
+    const { kind, id } = JSON.parse(text);
+    return ["ask", "stop"].includes(kind) && Number.isSafeInteger(id) ? kind : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Keeps what a program needs for use without a network. @param {string[]} packages */
+async function store(packages) {
+  for (const group of packages.length ? ["sandbox", "figures"] : ["sandbox"]) {
+    await storeGroup(group, () => {}).catch(() => {});
   }
 }
 

@@ -54,6 +54,7 @@ export function services(engine, model, store, { files, disk, workshop, sandbox 
       engine.stop();
       workshop.stop();
       sandbox.end();
+      sandbox.endConsole();
       files.end();
     }),
     site_model: async () => model,

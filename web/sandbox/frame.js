@@ -1,6 +1,6 @@
 /* The only script of the sandbox's frame. Its hash stands in the policies of the page and of the frame
    (py/onglet_build/policy.py). Makes one worker of what the page hands over, and carries texts between
-   both: few and short ones, so that a worker that floods never reaches the page. Does nothing on a
+   both: few and short ones to each of the page's, so that a worker that floods never reaches it. Does nothing on a
    page with an origin. */
 "use strict";
 const MOST = 8, LONGEST = 12e6; // messages, characters
@@ -21,7 +21,10 @@ if (self.origin === "null") {
       if (++count > MOST || letters > LONGEST) end();
       else port.postMessage(said);
     };
-    port.onmessage = ({ data: message }) => worker.postMessage(message);
+    port.onmessage = ({ data: message }) => {
+      count = letters = 0;
+      worker.postMessage(message);
+    };
     worker.postMessage(data.start, [data.start.wasm, data.start.stdlib, ...data.start.parts]);
   }, { once: true });
 }

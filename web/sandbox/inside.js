@@ -1,6 +1,7 @@
 /**
  * Python in the sandbox: a classic worker of an opaque origin, without any way to the network. Wakes
- * from a snapshot, runs one program, says what came of it. Everything it needs comes by message.
+ * from a snapshot, runs a program, says what came of it. Everything it needs comes by message. One
+ * that `asks` may be followed by others, which keep its names and may ask the page by client.py.
  *
  * The build (py/onglet_build/sandbox.py) writes this and Pyodide into one file, as such a worker
  * cannot import. Knows neither page nor app; the program's limits are runner.py's.
@@ -24,22 +25,26 @@ const TAKEN = [
 /**
  * @param {(options: object) => Promise<any>} loadPyodide
  * @param {(settings: object) => Promise<any>} create Pyodide's module
+ * @param {string} client the source of client.py
  */
-export function serve(loadPyodide, create) {
+export function serve(loadPyodide, create, client) {
   const say = self.postMessage.bind(self);
   /** @type {any} */ let python;
+  /** @type {((text: string) => void) | undefined} */ let hear;
   const act = async (/** @type {any} */ data) => {
     if (!python) {
       python = await wake(data, loadPyodide, create);
       takeAway();
       return "awake";
     }
-    self.onmessage = null;
+    if (data.answer) return void hear?.(data.answer);
+    if (!data.asks) self.onmessage = null;
+    else hear ??= python.pyimport("runner").connect(client, (/** @type {string} */ text) => say(`asks${text}`));
     for (const archive of data.archives) python.unpackArchive(archive, "zip", { extractDir: SITE_PACKAGES });
     return `done${await python.pyimport("runner").run(data.code, JSON.stringify(data.files))}`;
   };
   self.onmessage = ({ data }) =>
-    act(data).then(say, (error) => {
+    act(data).then((said) => said && say(said), (error) => {
       console.error(error);
       say("died");
     });

@@ -63,11 +63,13 @@ async def answer(
     conversation: str | None = None,
     grammar: dict | None = None,
     alternatives: int | None = None,
+    stop: tuple[str, ...] = (),
     on_progress: OnProgress | None = None,
 ) -> AsyncIterator[Tokens | Done]:
     """Yields the words of the answer as they come, then one Done; `begun` is how it begins already.
     What the model read of a named conversation is kept for the next time. `grammar`: in place of
-    that of the settings' form. `alternatives`: as in messages.Generate.
+    that of the settings' form. `alternatives`, `stop`: as in
+    messages.Generate.
 
     Raises Refused: no_model, no_chat_template, template_failed, or what the engine says.
     """
@@ -89,6 +91,7 @@ async def answer(
         conversation=conversation,
         grammar=grammar,
         alternatives=alternatives,
+        stop=stop,
         on_progress=on_progress,
     )
     async with aclosing(words):

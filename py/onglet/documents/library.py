@@ -331,6 +331,11 @@ class Library:
 
     # Questions
 
+    async def vectors(self, texts: list[str]) -> list[str]:
+        """The vector of each text, by the encoder of the documents: base64 of signed bytes, a
+        length of 1 is 127. Raises Refused."""
+        return await self._ask("embed", texts=texts)
+
     async def search(self, question: str, collection: str = "") -> list[Hit]:
         """The passages that fit a question, of a collection or of all documents; none when nothing
         does. Raises Refused."""

@@ -1,4 +1,4 @@
-"""What runs inside the sandbox: one program, and what came of it as JSON. Stands alone: nothing
+"""What runs inside the sandbox: programs, and what came of each as JSON. Stands alone: nothing
 else of Onglet is there. The walls are elsewhere (web/sandbox/); these limits only keep results
 small.
 """
@@ -25,6 +25,7 @@ FIGURES, FIGURE_BYTES = 4, 1_500_000
 DOTS_PER_INCH = 100
 AWAITS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 os.environ["MPLBACKEND"] = "agg"  # draws into memory
+NAMES: dict = {}  # of the programs of this sandbox
 
 
 class Printed(io.TextIOBase):
@@ -42,7 +43,9 @@ async def run(code: str, files: str) -> str:
     """Runs a program with these files ({name: text}, as JSON) in its folder. Returns JSON: `text`
     (printed), `value` (of the last expression, as text), `table` (the same as columns and rows),
     `figures` (PNG, base64), `error` (null, or what was raised and where)."""
-    random.seed()  # what was saved with the interpreter would come again
+    if not NAMES:
+        random.seed()  # what was saved with the interpreter would come again
+        NAMES["__name__"] = "__main__"
     for name, text in json.loads(files).items():
         Path(name).write_text(text, "utf-8")
     printed, error, value = Printed(), None, None
@@ -52,7 +55,20 @@ async def run(code: str, files: str) -> str:
             told = {"value": as_text(value), "table": as_table(value), "figures": figures()}
         except BaseException as problem:
             error, told = explained(problem), {"value": "", "table": None, "figures": []}
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
     return json.dumps({"text": cut(printed.text), "error": error, **told})
+
+
+def connect(source: str, say: Any) -> Any:
+    """Makes `from onglet import client` possible, of that source; `say` carries its texts out.
+    Returns what takes the texts that come in."""
+    package, module = types.ModuleType("onglet"), types.ModuleType("onglet.client_source")
+    exec(compile(source, "client.py", "exec"), module.__dict__)
+    package.client = module.Client(say)
+    package.APIError = module.APIError
+    sys.modules["onglet"] = package
+    return package.client.hear
 
 
 async def value_of(code: str) -> Any:
@@ -60,10 +76,9 @@ async def value_of(code: str) -> Any:
     linecache.cache[NAME] = (len(code), None, code.splitlines(True), NAME)
     tree = ast.parse(code, NAME)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    names = {"__name__": "__main__"}
-    await done(compile(tree, NAME, "exec", AWAITS), names)
+    await done(compile(tree, NAME, "exec", AWAITS), NAMES)
     return (
-        await done(compile(ast.Expression(last.value), NAME, "eval", AWAITS), names)
+        await done(compile(ast.Expression(last.value), NAME, "eval", AWAITS), NAMES)
         if last
         else None
     )

@@ -1,0 +1,121 @@
+"""The Python page's programs: one after the other in one sandbox that keeps their names, and what
+they ask of the model of this tab. Knows no screen.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from onglet.agents import completions
+from onglet.browser.bridge import ServiceFailed
+from onglet.engine.errors import Refused
+from onglet.sandbox import programs
+from onglet.words import explain
+
+MOST_OPEN = 8  # questions of one program at a time
+SECONDS = 60  # of a program's own work; the model's time does not count
+
+
+@dataclass
+class Cell:
+    """A program and what came of it. `asked`: how often it asked the model."""
+
+    code: str
+    result: programs.Result | None = None
+    problem: Refused | None = None
+    asked: int = 0
+
+
+class Console:
+    """`changed` is called whenever anything has."""
+
+    def __init__(self, session: Any, changed: Callable[[], None]):
+        self.session, self.changed = session, changed
+        self.cells: list[Cell] = []
+        self._desk: completions.Desk | None = None
+        self._work: asyncio.Task | None = None
+        self._open: dict[int, asyncio.Task] = {}
+
+    @property
+    def busy(self) -> bool:
+        return self._work is not None
+
+    def run(self, code: str) -> None:
+        """Begins a program, unless one is at work."""
+        if self._work:
+            return
+        if not self._desk:
+            session = self.session
+            self._desk = completions.Desk(session.model.engine, session.documents.vectors)
+            session.bridge.on_event("console_said", self.hear)
+        self.cells.append(Cell(code))
+        self._work = asyncio.ensure_future(self._run(self.cells[-1]))
+        self._work.add_done_callback(lambda _: self._ended())
+        self.changed()
+
+    async def _run(self, cell: Cell) -> None:
+        needed = programs.packages(cell.code)
+        given = {"code": cell.code, "packages": needed, "seconds": SECONDS}
+        try:
+            answer = await self.session.bridge.call("run_console", **given)
+            if error := answer.get("error"):
+                raise Refused(error["code"], **error["values"])
+            cell.result = programs.read(answer["value"])
+        except Refused as refused:
+            cell.problem = refused
+        except ServiceFailed:
+            cell.problem = Refused("sandbox_failed")
+
+    def _ended(self) -> None:
+        self._work = None
+        for task in self._open.values():
+            task.cancel()
+        self.changed()
+
+    async def end(self) -> None:
+        """Ends the program at work and forgets all names; the cells stay."""
+        await self.session.bridge.call("end_console")
+
+    # What programs ask
+
+    def hear(self, text: str) -> None:
+        """Takes one text of a program, which may be anything."""
+        try:
+            said = json.loads(text)
+            kind, number = said["kind"], said["id"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return
+        if type(number) is not int or not self._work:
+            return
+        if kind == "stop" and number in self._open:
+            self._open[number].cancel()
+        elif kind == "ask" and number not in self._open:
+            self.cells[-1].asked += 1
+            task = asyncio.ensure_future(self._answer(number, said.get("path"), said.get("body")))
+            self._open[number] = task
+            task.add_done_callback(lambda _: self._open.pop(number, None))
+            self.changed()
+
+    async def _answer(self, number: int, path: Any, body: Any) -> None:
+        """Every question gets one last text, whatever becomes of it."""
+        value: dict = {}
+        try:
+            if len(self._open) > MOST_OPEN:
+                raise Refused("too_many_requests", limit=MOST_OPEN)
+            asked = completions.read(path, body)
+            streams = isinstance(asked, completions.Chat) and asked.stream
+            async for value in self._desk.answer(asked):
+                if streams:
+                    await self._tell(number, value, last=False)
+                    value = {}
+        except (Refused, ServiceFailed) as error:
+            refused = error if isinstance(error, Refused) else Refused("workshop_failed")
+            value = completions.problem(refused, explain(refused.code, refused.values))
+        finally:
+            await self._tell(number, value, last=True)
+
+    async def _tell(self, number: int, value: dict, last: bool) -> None:
+        text = json.dumps({"id": number, "value": value, "last": last})
+        await self.session.bridge.call("answer_console", text=text, last=last)
