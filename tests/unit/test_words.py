@@ -69,7 +69,7 @@ def test_nothing_in_the_tables_is_left_over():
     built += ("language.", "model.", "chat.reason.", "data.field.", "locked.")
     built += ("privacy.", "link.", "models.receipt.", "models.verdict.", "silence.")
     built += ("tool.", "permission.", "flow.", "plan.")
-    built += ("documents.stage.", "playground.")
+    built += ("documents.stage.", "playground.", "console.example.")
     built += ("agents.field.", "agents.budget.", "agents.model.choice.", "bench.")
     built += ("documents.stage.", "graphs.reason.", "graphs.stage.")
     built += ("graphs.least", "graphs.greatest", "graphs.mean")

@@ -117,7 +117,7 @@ export class SandboxHost {
     return true;
   }
 
-  /** @param {Box} box @param {{archives: ArrayBuffer[]}} message @param {number} seconds @returns {Promise<Outcome>} */
+  /** @param {Box} box @param {{archives: ArrayBuffer[], [name: string]: any}} message @param {number} seconds @returns {Promise<Outcome>} */
   #converse(box, message, seconds) {
     return new Promise((resolve) => {
       let open = 0, left = seconds * 1000, since = 0, timer = 0;

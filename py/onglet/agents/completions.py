@@ -63,8 +63,10 @@ def read(path: Any, body: Any) -> Chat | Texts | Models:
         raise Refused("bad_request", field="body") from error
     if length > LONGEST:
         raise Refused("request_too_long", limit=LONGEST)
-    if path not in DOORS or not isinstance(body, dict):
-        raise Refused("bad_request", field="path" if path not in DOORS else "body")
+    if not isinstance(path, str) or path not in DOORS:
+        raise Refused("bad_request", field="path")
+    if not isinstance(body, dict):
+        raise Refused("bad_request", field="body")
     known, door = DOORS[path]
     asked = {name: value for name, value in body.items() if value is not None}
     if unknown := sorted(set(asked) - set(known)):

@@ -17,6 +17,30 @@ from onglet.words import explain
 MOST_OPEN = 8  # questions of one program at a time
 SECONDS = 60  # of a program's own work; the model's time does not count
 
+# To begin with, in the language that the embedded model speaks.
+EXAMPLES = {
+    "ask": """from onglet import client
+
+answer = await client.chat.completions.create(
+    messages=[{"role": "user", "content": "What is the capital of France?"}],
+)
+answer.choices[0].message.content""",
+    "stream": """from onglet import client
+
+chunks = await client.chat.completions.create(
+    messages=[{"role": "user", "content": "Count from 1 to 5."}], max_tokens=40, stream=True,
+)
+pieces = [chunk.choices[0].delta.content async for chunk in chunks]
+print("".join(pieces), len(pieces), sep=" | ")""",
+    "embed": """import numpy as np
+from onglet import client
+
+words = ["cat", "kitten", "engine"]
+found = await client.embeddings.create(input=words)
+vectors = np.array([each.embedding for each in found.data])
+[[word, *row] for word, row in zip(words, (vectors @ vectors.T).round(2).tolist())]""",
+}
+
 
 @dataclass
 class Cell:
@@ -93,16 +117,18 @@ class Console:
             self._open[number].cancel()
         elif kind == "ask" and number not in self._open:
             self.cells[-1].asked += 1
-            task = asyncio.ensure_future(self._answer(number, said.get("path"), said.get("body")))
+            crowded = len(self._open) >= MOST_OPEN
+            answer = self._answer(number, said.get("path"), said.get("body"), crowded)
+            task = asyncio.ensure_future(answer)
             self._open[number] = task
             task.add_done_callback(lambda _: self._open.pop(number, None))
             self.changed()
 
-    async def _answer(self, number: int, path: Any, body: Any) -> None:
+    async def _answer(self, number: int, path: Any, body: Any, crowded: bool) -> None:
         """Every question gets one last text, whatever becomes of it."""
         value: dict = {}
         try:
-            if len(self._open) > MOST_OPEN:
+            if crowded:
                 raise Refused("too_many_requests", limit=MOST_OPEN)
             asked = completions.read(path, body)
             streams = isinstance(asked, completions.Chat) and asked.stream

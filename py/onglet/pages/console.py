@@ -4,7 +4,7 @@ and may ask the model of this tab with `from onglet import client`.
 
 from typing import Any
 
-from onglet.agents.console import Cell, Console
+from onglet.agents.console import EXAMPLES, Cell, Console
 from onglet.browser.safe import clean
 from onglet.components import Paper
 from onglet.sandbox.programs import Result
@@ -15,28 +15,6 @@ TITLE, ICON, PLACE = "console.title", "code", 55
 
 LONGEST = 50_000  # characters of a program
 ROWS = 8  # of the field
-EXAMPLES = {
-    "ask": """from onglet import client
-
-answer = await client.chat.completions.create(
-    messages=[{"role": "user", "content": "What is the capital of France?"}],
-)
-answer.choices[0].message.content""",
-    "stream": """from onglet import client
-
-chunks = await client.chat.completions.create(
-    messages=[{"role": "user", "content": "Count from 1 to 5."}], max_tokens=40, stream=True,
-)
-pieces = [chunk.choices[0].delta.content async for chunk in chunks]
-print("".join(pieces), len(pieces), sep=" | ")""",
-    "embed": """import numpy as np
-from onglet import client
-
-words = ["cat", "kitten", "engine"]
-found = await client.embeddings.create(input=words)
-vectors = np.array([each.embedding for each in found.data])
-[[word, *row] for word, row in zip(words, (vectors @ vectors.T).round(2).tolist())]""",
-}
 
 
 def view(app: Any) -> Paper:
