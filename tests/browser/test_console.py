@@ -1,5 +1,5 @@
 """The Python page on the embedded model: the README's example, streams, vectors, names that stay, a
-program that hangs is stopped, one that floods is ended, and the chat's programs have no client."""
+program that hangs is stopped, one that floods the page with questions is ended."""
 
 import re
 
@@ -12,6 +12,10 @@ from onglet_build.places import ROOT
 PATIENCE = SECONDS_TO_ANSWER * 1000
 README = (ROOT / "README.md").read_text("utf-8").partition("## Ask it from Python")[2]
 EXAMPLE = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+
+FLOOD = """import asyncio
+from onglet import client
+await asyncio.gather(*(client.models.list() for _ in range(50)), return_exceptions=True)"""
 
 
 def test_programs_ask_the_model_and_stay_behind_walls(open_app, server, axe):  # noqa: F811
@@ -49,3 +53,8 @@ def test_programs_ask_the_model_and_stay_behind_walls(open_app, server, axe):  #
     expect(page.locator("p.problem")).to_be_visible()
     page.locator("[data-key=restart]").wait_for()
     expect(run("pieces")).to_contain_text("NameError")
+    page.locator("[data-key=restart]").click()
+    field.fill(FLOOD)
+    field.press("Shift+Enter")
+    expect(page.locator("p.problem")).to_be_visible(timeout=PATIENCE)
+    expect(run("'still here'")).to_contain_text("still here")

@@ -91,11 +91,18 @@ class Console:
             cell.problem = refused
         except ServiceFailed:
             cell.problem = Refused("sandbox_failed")
+        finally:
+            await self._answer_no_more()
+
+    async def _answer_no_more(self) -> None:
+        """No answer to this program may come during the next one."""
+        await asyncio.sleep(0)  # a task that is cancelled before its first step says nothing
+        for task in (left := list(self._open.values())):
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def _ended(self) -> None:
         self._work = None
-        for task in self._open.values():
-            task.cancel()
         self.changed()
 
     async def end(self) -> None:
@@ -114,7 +121,8 @@ class Console:
         if type(number) is not int or not self._work:
             return
         if kind == "stop" and number in self._open:
-            self._open[number].cancel()
+            # After its first step: it owes the program a last text.
+            asyncio.get_running_loop().call_soon(self._open[number].cancel)
         elif kind == "ask" and number not in self._open:
             self.cells[-1].asked += 1
             crowded = len(self._open) >= MOST_OPEN
