@@ -17,7 +17,7 @@ const STYLE = `
   @media (max-width: 600px) {
     nav { inset: auto 0 0; width: auto; gap: 0; padding: 2px 0; overflow-x: auto; flex-direction: row; justify-content: space-around;
           border-right: 0; border-top: 1px solid var(--line); }
-    a { flex: 1; min-width: 34px; max-width: 120px; min-height: 52px; padding: 4px 0; }
+    a { flex: 1; min-width: 44px; max-width: 120px; min-height: 52px; padding: 4px 0; }
     a[aria-current] { flex-grow: 2; }
     a:not([aria-current]) span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   }
