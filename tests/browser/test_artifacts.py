@@ -79,7 +79,7 @@ def test_a_page_is_shown_kept_changed_and_thrown_away_and_reaches_nobody(new_con
     page.locator("[data-key=show]").click()
     frame.get_by_role("heading", name="Open day").wait_for()
     page.locator("[data-key=edit].text-button").click()
-    page.locator("textarea.source").fill("<h1>Closed</h1>")
+    page.locator("textarea.source").filter(visible=True).fill("<h1>Closed</h1>")
     page.locator("[data-key=change]").click()
     frame.get_by_role("heading", name="Closed").wait_for()
     page.get_by_text("Made from").filter(visible=True).wait_for()

@@ -300,7 +300,7 @@ def test_a_page_is_made_shared_and_forked(visit):
     seen(visit, "show").nth(1).wait_for()
     seen(visit, "show").first.click()
     page.locator("[data-key=edit].text-button").filter(visible=True).click()
-    page.locator("textarea.source").fill("<h1>Winter party</h1>")
+    page.locator("textarea.source").filter(visible=True).fill("<h1>Winter party</h1>")
     seen(visit, "change").click()
     page.get_by_text("Made from").filter(visible=True).wait_for()
     seen(visit, "share").click()
