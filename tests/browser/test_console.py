@@ -49,7 +49,7 @@ def test_programs_ask_the_model_and_stay_behind_walls(open_app, server, axe):  #
 
     field.fill("while True: pass")
     field.press("Shift+Enter")
-    page.locator("[data-key=stop]").click()
+    page.locator("[data-key=stop_code]").click()
     expect(page.locator("p.problem")).to_be_visible()
     page.locator("[data-key=restart]").wait_for()
     expect(run("pieces")).to_contain_text("NameError")

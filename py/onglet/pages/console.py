@@ -30,8 +30,8 @@ class ConsolePage:
         self.code = ""  # what the field was filled with
         self.filled = 0  # how often it was
         self.paper.hear(
-            run=lambda message: self._run(message["text"]),
-            stop=lambda _: app.run(self.console.end()),
+            run_code=lambda message: self._run(message["text"]),
+            stop_code=lambda _: app.run(self.console.end()),
             restart=lambda _: app.run(self._restart()),
             **{f"use_{name}": lambda _, name=name: self._fill(EXAMPLES[name]) for name in EXAMPLES},
             again=lambda message: self._again(message["key"]),
@@ -67,10 +67,10 @@ class ConsolePage:
         for number, cell in enumerate(cells):
             sections += told(number, cell)
         labels = {"label": say("console.code"), "button": say("console.run")}
-        editor = {"kind": "source_editor", "name": "run", "text": self.code, "rows": ROWS}
+        editor = {"kind": "source_editor", "name": "run_code", "text": self.code, "rows": ROWS}
         sections += [{**editor, **labels, "runs": True, "filled": self.filled}]
         if self.console.busy:
-            sections.append(plain(stop="console.stop"))
+            sections.append(plain(stop_code="console.stop"))
         elif cells:
             sections.append(plain(restart="console.restart"))
         sections.append(text("console.keys", "muted"))
